@@ -1,0 +1,71 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readFile as read, rename, rm } from "node:fs/promises";
+import { basename, dirname, join } from "node:path";
+import { BeitError } from "./errors.ts";
+
+const reasons: Record<string, string> = {
+  ENOENT: "no such file or folder",
+  EACCES: "permission denied",
+  EPERM: "operation not permitted",
+  EISDIR: "it is a folder, not a file",
+  ENOTDIR: "a part of the path is a file, not a folder",
+  ENOSPC: "no space left on the device",
+  EROFS: "the file system is read-only",
+  EMFILE: "too many open files",
+  EDQUOT: "the disk quota is used up",
+};
+
+/** The plain-words reason of a file-system error. */
+export function fileReason(error: unknown): string {
+  const code = (error as NodeJS.ErrnoException)?.code ?? "";
+  return reasons[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Whole content of a file. @throws BeitError `file/unreadable` naming the file and the reason. */
+export async function readFile(path: string): Promise<Uint8Array> {
+  try {
+    return await read(path);
+  } catch (error) {
+    throw new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
+  }
+}
+
+/** Whole content of a UTF-8 text file. @throws BeitError `file/unreadable`. */
+export async function readText(path: string): Promise<string> {
+  return new TextDecoder().decode(await readFile(path));
+}
+
+/** Parsed JSON of a file. @throws BeitError `file/unreadable` or `file/not-json`. */
+export async function readJson(path: string): Promise<unknown> {
+  const text = await readText(path);
+  try {
+    return JSON.parse(text);
+  } catch (error) {
+    throw new BeitError("file/not-json", `${path}: is not valid JSON: ${(error as Error).message}`, { cause: error });
+  }
+}
+
+/**
+ * Writes a file so that a reader sees the old content or the whole new one, never a part: the parts go to a temporary
+ * name in the same folder, are flushed to disk and renamed. Missing folders are made. On failure nothing is left behind.
+ * @throws BeitError `file/unwritable` naming the file and the reason (disk full, permission …).
+ */
+export async function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): Promise<void> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  try {
+    await mkdir(dirname(path), { recursive: true });
+    const file = await open(temporary, "wx");
+    try {
+      const parts =
+        typeof content === "string" ? [new TextEncoder().encode(content)] : content instanceof Uint8Array ? [content] : content;
+      for (const part of parts) await file.writeFile(part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+  }
+}

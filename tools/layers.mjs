@@ -1,0 +1,32 @@
+// Import direction: a folder of src/ imports only from folders on earlier lines, never sideways on its own line.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+
+const lines = [
+  ["tensor", "platform"],
+  ["image", "graph", "checkpoint"],
+  ["dataset", "onnx", "nn"],
+  ["session", "optim", "dvae", "beit"],
+  ["evaluate"],
+  ["train"],
+  ["report"],
+  ["cli", "server"],
+];
+const level = new Map(lines.flatMap((folders, i) => folders.map((folder) => [folder, i])));
+const outside = /^(node:|onnxruntime|sharp$)/; // only platform may know where it runs
+const src = new URL("../src/", import.meta.url).pathname;
+const problems = [];
+for (const file of readdirSync(src, { recursive: true })) {
+  const [folder] = file.split("/");
+  if (!file.endsWith(".ts") || file.endsWith(".test.ts") || !level.has(folder)) continue;
+  for (const [, from] of readFileSync(join(src, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
+    if (outside.test(from) && folder !== "platform" && !(folder === "cli" && from.startsWith("node:"))) problems.push(`${file}: ${from} belongs in platform/`);
+    const target = /^\.\.\/([a-z]+)\//.exec(from)?.[1];
+    if (target && target !== folder && !(level.get(target) < level.get(folder))) problems.push(`${file}: imports ${from}, a later or equal layer`);
+  }
+}
+if (problems.length) {
+  console.error(problems.join("\n"));
+  process.exit(1);
+}
+console.log(`layers: ${level.size} folders, imports run one way`);
