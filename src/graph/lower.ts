@@ -1,0 +1,133 @@
+import { add, mul } from "./elementwise.ts";
+import { reshape, transpose } from "./layout.ts";
+import { fusedMatMul, type FusedMatMulFlags, matMul } from "./matmul.ts";
+import { reduceSum } from "./reduce.ts";
+import { deduplicate, type Outputs, type Rule, rewrite } from "./rewrite.ts";
+import { dimProduct, sameDims } from "./shape.ts";
+import { constant, integersOf, type Node, scalarOf, type Value } from "./value.ts";
+import { consumers } from "./walk.ts";
+import { float32 } from "../tensor/tensor.ts";
+
+// Lowering: the same values in the form that onnxruntime computes fastest. Each rule is local; the measurements behind
+// them are in docs/log.md.
+
+const isOp = (value: Value, type: string) => value.node.op.type === type;
+
+/** Transpose∘Transpose, Reshape∘Reshape, x·1: what traces and gradient rules leave behind. */
+const simplify: Rule = ({ op, inputs, attributes, outputs }) => {
+  const [x, y] = inputs as [Value, Value];
+  if (op.type === "Transpose" && isOp(x, "Transpose")) {
+    const inner = x.node.attributes.perm as readonly number[];
+    return transpose(x.node.inputs[0]!, (attributes.perm as readonly number[]).map((axis) => inner[axis]!));
+  }
+  if (op.type === "Reshape" && isOp(x, "Reshape")) return reshape(x.node.inputs[0]!, outputs[0]!.shape);
+  if (op.type === "Reshape" && sameDims(x.shape, outputs[0]!.shape)) return x;
+  if (op.type === "Mul" && scalarOf(y) === 1 && y.shape.length === 0) return x;
+  return undefined;
+};
+
+/**
+ * In softmax's backward pass Σⱼ dPᵢⱼ Pᵢⱼ with dP = dO Vᵀ is Σ dOᵢ Oᵢ with O = P V, which is already there: a sum over
+ * d instead of N numbers a row.
+ */
+function rowSums(outputs: Outputs): Rule {
+  const users = consumers(Object.values(outputs));
+  return (node, { op, inputs }, now) => {
+    if (op.type !== "ReduceSum" || !isOp(inputs[0]!, "Mul")) return undefined;
+    const axes = integersOf(inputs[1]!);
+    const rank = inputs[0]!.shape.length;
+    if (axes.length !== 1 || axes[0] !== rank - 1 || !node.attributes.keepdims) return undefined;
+    const [dP, p] = inputs[0]!.node.inputs as [Value, Value];
+    if (!isOp(dP, "MatMul") || !isOp(p, "Softmax")) return undefined;
+    const [dO, vT] = dP.node.inputs as [Value, Value];
+    if (!isOp(vT, "Transpose")) return undefined;
+    const product = users.get(p)?.find(({ op: o, inputs: [a, b] }) => o.type === "MatMul" && a === p && transposes(vT, b!));
+    return product && reduceSum(mul(now(dO), now(product.outputs[0]!)), [rank - 1], true);
+  };
+}
+
+/** True when vT is v with its last two axes exchanged; both may be transpositions of the same source. */
+function transposes(vT: Value, v: Value): boolean {
+  const rank = v.shape.length;
+  const viewed = isOp(v, "Transpose");
+  const order = viewed ? (v.node.attributes.perm as readonly number[]) : [...v.shape.keys()];
+  const perm = vT.node.attributes.perm as readonly number[];
+  const source = viewed ? v.node.inputs[0] : v;
+  return vT.node.inputs[0] === source && perm.every((axis, i) => axis === order[i < rank - 2 ? i : 2 * rank - 3 - i]);
+}
+
+/** g a + (g u) e → g (a + u e): the backward pass of x Φ(x) in one pass less over memory. */
+const factor: Rule = ({ op, inputs }) => {
+  const [left, right] = inputs as [Value, Value];
+  if (op.type !== "Add" || !isOp(left, "Mul") || !isOp(right, "Mul")) return undefined;
+  const [g, a] = left.node.inputs as [Value, Value];
+  const [inner, e] = right.node.inputs as [Value, Value];
+  if (!isOp(inner, "Mul") || inner.node.inputs[0] !== g) return undefined;
+  return mul(g, add(a, mul(inner.node.inputs[1]!, e)));
+};
+
+/** How FusedMatMul can read an operand through a Transpose; undefined when it cannot. */
+function readThrough(value: Value): { source: Value; trans: 0 | 1; transBatch: 0 | 1 } | undefined {
+  if (!isOp(value, "Transpose")) return undefined;
+  const perm = value.node.attributes.perm as readonly number[];
+  const rank = perm.length;
+  const source = value.node.inputs[0]!;
+  const order = [...perm.keys()];
+  const is = (expected: readonly number[]) => expected.every((axis, i) => axis === perm[i]);
+  if (is([...order.slice(0, -2), rank - 1, rank - 2])) return { source, trans: 1, transBatch: 0 };
+  if (rank < 3) return undefined;
+  const batch = order.slice(1, -1);
+  if (is([...batch, 0, rank - 1])) return { source, trans: 0, transBatch: 1 };
+  if (is([...batch, rank - 1, 0])) return { source, trans: 1, transBatch: 1 };
+  return undefined;
+}
+
+/** MatMul over transposed operands → FusedMatMul that reads them in place. */
+const fuseTransposes: Rule = ({ op, inputs }) => {
+  if (op.type !== "MatMul") return undefined;
+  const [a, b] = inputs.map((value) => readThrough(value));
+  if (!a && !b) return undefined;
+  const flags: FusedMatMulFlags = {
+    transA: a?.trans ?? 0,
+    transB: b?.trans ?? 0,
+    transBatchA: a?.transBatch ?? 0,
+    transBatchB: b?.transBatch ?? 0,
+    alpha: 1,
+  };
+  return fusedMatMul(a?.source ?? inputs[0]!, b?.source ?? inputs[1]!, flags);
+};
+
+/** Sums over leading axes → a product with a row of ones, which runs at the speed of memory on all threads. */
+const leadingSums: Rule = ({ op, inputs, outputs }) => {
+  if (op.type !== "ReduceSum") return undefined;
+  const x = inputs[0]!;
+  const axes = integersOf(inputs[1]!);
+  const kept = x.shape.slice(axes.length);
+  if (!axes.every((axis, i) => axis === i) || kept.length === 0 || x.dtype !== "float32") return undefined;
+  const count = dimProduct(x.shape.slice(0, axes.length));
+  const width = dimProduct(kept);
+  if (count < 2 || width < 2) return undefined;
+  const ones = constant(float32(new Float32Array(count).fill(1), [1, count]));
+  return reshape(matMul(ones, reshape(x, [count, width])), outputs[0]!.shape);
+};
+
+/** Passes of the lowering; a test switches them off one by one. */
+export const lowerings = { rowSums, factor: () => factor, leadingSums: () => leadingSums, fuseTransposes: () => fuseTransposes };
+
+/** Lowers a graph for onnxruntime. `skip` leaves passes out (tests, measurements). */
+export function lower(outputs: Outputs, skip: readonly (keyof typeof lowerings)[] = []): Record<string, Value> {
+  let current = deduplicate(rewrite(outputs, simplify));
+  for (const [name, pass] of Object.entries(lowerings)) {
+    if (skip.includes(name as keyof typeof lowerings)) continue;
+    current = rewrite(current, pass(current));
+    current = rewrite(current, simplify);
+  }
+  return deduplicate(current);
+}
+
+/** Nodes by op type: what a graph will run. */
+export function countOps(nodes: readonly Node[]): Record<string, number> {
+  const counts: Record<string, number> = {};
+  for (const { op } of nodes) counts[op.type] = (counts[op.type] ?? 0) + 1;
+  return counts;
+}

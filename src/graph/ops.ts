@@ -1,0 +1,17 @@
+import { elementwiseOps } from "./elementwise.ts";
+import { indexingOps } from "./indexing.ts";
+import { layoutOps } from "./layout.ts";
+import { matmulOps } from "./matmul.ts";
+import { normalizeOps } from "./normalize.ts";
+import { reduceOps } from "./reduce.ts";
+import type { Op } from "./value.ts";
+
+/** Every op of the vocabulary, by ONNX's name. */
+export const ops: Readonly<Record<string, Op>> = {
+  ...elementwiseOps,
+  ...layoutOps,
+  ...matmulOps,
+  ...normalizeOps,
+  ...reduceOps,
+  ...indexingOps,
+};
