@@ -1,0 +1,87 @@
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import type { Pixels } from "../tensor/pixels.ts";
+import { random } from "../tensor/random.ts";
+import { occlude, parseOcclusion } from "./occlusion.ts";
+
+const geometry = {
+  leftEye: [0.3, 0.38],
+  rightEye: [0.7, 0.38],
+  noseTip: [0.5, 0.62],
+  mouth: [0.5, 0.78],
+  chin: [0.5, 0.95],
+  leftCheek: [0.15, 0.62],
+  rightCheek: [0.85, 0.62],
+  spread: 0.02,
+};
+const text = (over: object = {}) =>
+  JSON.stringify({
+    maskLabel: "with_mask",
+    bareLabel: "without_mask",
+    paintProbability: 0.3,
+    occludeProbability: 0.2,
+    geometries: { "a/faces": geometry },
+    ...over,
+  });
+const classes = ["with_mask", "without_mask"];
+const picture: Pixels = { width: 24, height: 24, data: new Uint8Array(24 * 24 * 3).fill(140) };
+const aligned = { source: "a/faces" };
+
+test("bare faces become masked ones with the recipe's probability, others keep their label", () => {
+  const occlusion = parseOcclusion(text(), classes, "recipe.json");
+  let [masked, touched] = [0, 0];
+  for (let i = 0; i < 2000; i++) {
+    const result = occlude(picture, { label: 1, attributes: aligned }, occlusion, random(7, i));
+    if (result.label === 0) masked++;
+    else if (result.pixels !== picture) touched++;
+  }
+  expect(masked / 2000).toBeGreaterThan(0.265); // 0.3 ± 3.4 standard deviations
+  expect(masked / 2000).toBeLessThan(0.335);
+  expect(touched / (2000 - masked)).toBeGreaterThan(0.165);
+  expect(touched / (2000 - masked)).toBeLessThan(0.235);
+});
+
+test("masked faces stay masked; an unlabelled face of a known source is bare or painted", () => {
+  const occlusion = parseOcclusion(text({ paintProbability: 0.5 }), classes, "recipe.json");
+  const labels = new Set<number>();
+  for (let i = 0; i < 50; i++) {
+    expect(occlude(picture, { label: 0, attributes: aligned }, occlusion, random(i)).label).toBe(0);
+    labels.add(occlude(picture, { label: -1, attributes: aligned }, occlusion, random(i)).label);
+  }
+  expect([...labels].sort()).toEqual([0, 1]);
+});
+
+test("pictures of unknown sources are returned untouched", () => {
+  const occlusion = parseOcclusion(text({ paintProbability: 1 }), classes, "recipe.json");
+  for (const attributes of [{}, { source: "other" }, { source: "constructor" }] as Record<string, string>[]) {
+    expect(occlude(picture, { label: 1, attributes }, occlusion, random(1))).toEqual({ pixels: picture, label: 1 });
+  }
+});
+
+test("the same key gives the same picture and label", () => {
+  const occlusion = parseOcclusion(text({ paintProbability: 1 }), classes, "recipe.json");
+  const once = () => occlude(picture, { label: 1, attributes: aligned }, occlusion, random(3, "a.jpg"));
+  expect(once()).toEqual(once());
+});
+
+test("class indices follow the data set's order", () => {
+  expect(parseOcclusion(text(), ["x", "without_mask", "with_mask"], "r.json")).toMatchObject({ mask: 2, bare: 1 });
+});
+
+test.each([
+  ["{", "recipe/invalid", /^r\.json: expected JSON/],
+  [text({ paintProbability: 2 }), "recipe/invalid", /^r\.json: paintProbability: /],
+  [text({ colour: 1 }), "recipe/invalid", /^r\.json: .*colour/],
+  [text({ geometries: { a: { ...geometry, chin: [1] } } }), "recipe/invalid", /^r\.json: geometries\.a\.chin/],
+  [text({ maskLabel: "masked" }), "recipe/unknown-class", /masked is not one of the data set's: with_mask, without/],
+])("a bad recipe is refused by field: %#", (bad, code, message) => {
+  expect(() => parseOcclusion(bad, classes, "r.json")).toThrow(
+    expect.objectContaining({ code, message: expect.stringMatching(message) }),
+  );
+});
+
+test("the shipped recipe is valid", () => {
+  const path = new URL("../../recipes/face-mask-occlusion.json", import.meta.url);
+  const { recipe } = parseOcclusion(readFileSync(path, "utf8"), classes, "face-mask-occlusion.json");
+  expect(Object.keys(recipe.geometries)).toContain("mattans/AgeProgression");
+});
