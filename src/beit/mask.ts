@@ -69,7 +69,7 @@ function drawBlock([rows, columns]: Window, minBlock: number, room: number, minA
  * BEiT's blockwise masking: rectangles until `count` patches are masked or ten draws in a row add none that fits. It
  * never masks more than `count` and often less: of 75 in 14 x 14, exactly 75 in two draws of three, 74.46 on average.
  * @throws BeitError `beit/mask-count` when `count` is not in 1 … patches
- * @see Bao et al. 2022, "BEiT", algorithm 1; microsoft/unilm beit/masking_generator.py, which this follows draw by draw
+ * @see Bao et al. 2022, "BEiT"; microsoft/unilm beit/masking_generator.py, which this follows draw by draw
  */
 export function blockMask(window: Window, options: BlockMaskOptions, random: Random): BlockMask {
   const { count, minBlock = 16, maxBlock = count, minAspect = 0.3 } = options;

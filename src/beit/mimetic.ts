@@ -70,7 +70,7 @@ function halves(a: readonly Float64Array[], rank: number): { left: Float64Array[
  * products scores are not yet divided by sqrt(d).
  *
  * Costs (heads + 1) eigenproblems of size D: about 0.1 s each at D = 192, some seconds at 768.
- * @see Trockman & Kolter 2023, "Mimetic initialization of self-attention layers", section 4. The paper adds sinusoidal
+ * @see Trockman & Kolter 2023, "Mimetic initialization of self-attention layers". The authors add sinusoidal
  * position embeddings, which a model with relative positions only does not have.
  */
 export function mimeticAttention(

@@ -58,7 +58,7 @@ function updateOne(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32
  * One AdamW step in place on the elements `[from, to)` of parameter `p`, its gradient `g` and its moments `m` and `v`
  * (both zero before step 1). Storage is float32, arithmetic float64. Disjoint ranges may be given to different workers
  * over shared memory: the result does not depend on the cut.
- * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization", algorithm 2; torch.optim.AdamW
+ * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization"; torch.optim.AdamW
  */
 export function adamWStep(
   p: Float32Array,
