@@ -1,4 +1,4 @@
-import { asFloat16, asFloat32 } from "../tensor/half.ts";
+import { asFloat32, toBfloat16, toFloat16 } from "../tensor/half.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What floating-point tensors may be stored as. */
@@ -9,17 +9,10 @@ export function asDType(tensor: Tensor, dtype: FloatDType): Tensor {
   if (tensor.dtype === dtype || !/^b?float/.test(tensor.dtype)) return tensor;
   const float32 = asFloat32(tensor);
   if (dtype === "float32") return float32;
-  return dtype === "float16" ? asFloat16(float32) : asBfloat16(float32);
-}
-
-/** A float32 tensor as bfloat16: the upper 16 bits, rounded to nearest even; NaN stays NaN. */
-function asBfloat16({ shape, data }: Tensor<"float32">): Tensor<"bfloat16"> {
-  const bits = new Uint32Array(data.buffer, data.byteOffset, data.length);
-  const out = new Uint16Array(bits.length);
-  for (let i = 0; i < bits.length; i++) {
-    const x = bits[i]!;
-    const notANumber = (x & 0x7fffffff) > 0x7f800000;
-    out[i] = notANumber ? (x >>> 16) | 0x40 : (x + 0x7fff + ((x >>> 16) & 1)) >>> 16;
-  }
-  return { dtype: "bfloat16", shape, data: out };
+  const { shape, data } = float32;
+  const round = dtype === "float16" ? toFloat16 : toBfloat16;
+  const bits = new Uint16Array(data.length);
+  // Uint16Array.from(data, round) walks an iterator: 20 s for the 86.5 million parameters of a base model, this 2 s.
+  for (let i = 0; i < bits.length; i++) bits[i] = round(data[i]!);
+  return { dtype, shape, data: bits };
 }
