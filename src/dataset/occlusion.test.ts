@@ -31,7 +31,7 @@ test("bare faces become masked ones with the recipe's probability, others keep t
   const occlusion = parseOcclusion(text(), classes, "recipe.json");
   let [masked, touched] = [0, 0];
   for (let i = 0; i < 2000; i++) {
-    const result = occlude(picture, { label: 1, attributes: aligned }, occlusion, random(7, i));
+    const result = occlude(picture, { id: "a.jpg", label: 1, attributes: aligned }, occlusion, random(7, i));
     if (result.label === 0) masked++;
     else if (result.pixels !== picture) touched++;
   }
@@ -45,8 +45,8 @@ test("masked faces stay masked; an unlabelled face of a known source is bare or 
   const occlusion = parseOcclusion(text({ paintProbability: 0.5 }), classes, "recipe.json");
   const labels = new Set<number>();
   for (let i = 0; i < 50; i++) {
-    expect(occlude(picture, { label: 0, attributes: aligned }, occlusion, random(i)).label).toBe(0);
-    labels.add(occlude(picture, { label: -1, attributes: aligned }, occlusion, random(i)).label);
+    expect(occlude(picture, { id: "a.jpg", label: 0, attributes: aligned }, occlusion, random(i)).label).toBe(0);
+    labels.add(occlude(picture, { id: "a.jpg", label: -1, attributes: aligned }, occlusion, random(i)).label);
   }
   expect([...labels].sort()).toEqual([0, 1]);
 });
@@ -54,13 +54,48 @@ test("masked faces stay masked; an unlabelled face of a known source is bare or 
 test("pictures of unknown sources are returned untouched", () => {
   const occlusion = parseOcclusion(text({ paintProbability: 1 }), classes, "recipe.json");
   for (const attributes of [{}, { source: "other" }, { source: "constructor" }] as Record<string, string>[]) {
-    expect(occlude(picture, { label: 1, attributes }, occlusion, random(1))).toEqual({ pixels: picture, label: 1 });
+    expect(occlude(picture, { id: "a.jpg", label: 1, attributes }, occlusion, random(1))).toEqual({
+      pixels: picture,
+      label: 1,
+    });
   }
+});
+
+test("a face known by its box is painted there and nowhere else", () => {
+  const faces = { "one.jpg": [0.75, 0.25, 0.4, 0.4] };
+  const recipe = text({
+    paintProbability: 1,
+    occludeProbability: 0,
+    geometries: {},
+    faces,
+    faceBox: { ...geometry, spread: 0 },
+  });
+  const occlusion = parseOcclusion(recipe, classes, "recipe.json");
+  const large: Pixels = { width: 80, height: 80, data: new Uint8Array(80 * 80 * 3).fill(140) };
+  const one = { id: "one.jpg", label: 1, attributes: {} };
+  const { pixels, label } = occlude(large, one, occlusion, random(1));
+  expect(label).toBe(0);
+  const changed = Array.from({ length: 6400 }, (_, i) => i).filter((i) => pixels.data[i * 3] !== 140);
+  expect(changed.length).toBeGreaterThan(150);
+  expect(Math.min(...changed.map((i) => i % 80))).toBeGreaterThan(39);
+  expect(Math.max(...changed.map((i) => Math.floor(i / 80)))).toBeLessThan(44);
+  expect(occlude(large, { ...one, id: "two.jpg" }, occlusion, random(1))).toEqual({ pixels: large, label: 1 });
+});
+
+test("stepping back enlarges the picture of a known face until the face is as small as allowed, and no further", () => {
+  const zoomOut = { probability: 1, maxScale: 4, smallestFace: 0.35 }; // the face is 0.7 wide: at most twice
+  const recipe = text({ paintProbability: 0, occludeProbability: 0, zoomOut });
+  const occlusion = parseOcclusion(recipe, classes, "recipe.json");
+  const sample = { id: "a.jpg", label: 1, attributes: aligned };
+  const widths = Array.from({ length: 60 }, (_, i) => occlude(picture, sample, occlusion, random(i)).pixels.width);
+  expect(Math.max(...widths)).toBeLessThanOrEqual(48);
+  expect(Math.max(...widths)).toBeGreaterThan(42);
+  expect(Math.min(...widths)).toBeLessThan(28);
 });
 
 test("the same key gives the same picture and label", () => {
   const occlusion = parseOcclusion(text({ paintProbability: 1 }), classes, "recipe.json");
-  const once = () => occlude(picture, { label: 1, attributes: aligned }, occlusion, random(3, "a.jpg"));
+  const once = () => occlude(picture, { id: "a.jpg", label: 1, attributes: aligned }, occlusion, random(3, "a.jpg"));
   expect(once()).toEqual(once());
 });
 

@@ -1,5 +1,7 @@
 import { z } from "zod";
-import { paintMask, paintOccluder } from "../image/occlude.ts";
+import { type FaceGeometry, paintMask, paintOccluder } from "../image/occlude.ts";
+import type { Point } from "../image/raster.ts";
+import { zoomOut } from "../image/zoom-out.ts";
 import { BeitError } from "../platform/errors.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import type { Random } from "../tensor/random.ts";
@@ -20,6 +22,14 @@ const faceGeometry = z.strictObject({
   spread: z.number().min(0).max(0.25),
 });
 
+const zoomOutRecipe = z.strictObject({
+  probability,
+  /** The picture shows up to this many times its width. */
+  maxScale: z.number().min(1).max(8),
+  /** A face is never made narrower than this share of the picture. */
+  smallestFace: z.number().min(0).max(1),
+});
+
 /** The recipe file: which pictures get a painted mask (and its label), which get something else in front of the face. */
 export const OcclusionRecipe = z.strictObject({
   /** What the file is about, for its reader. */
@@ -30,8 +40,14 @@ export const OcclusionRecipe = z.strictObject({
   paintProbability: probability,
   /** Of a picture to get an occluder that is no mask; masked faces get only what leaves the mask in view. */
   occludeProbability: probability,
-  /** By the sample's `source` attribute. Pictures of other sources stay as they are. */
+  /** By the sample's `source` attribute, for sources whose faces all lie alike. */
   geometries: z.record(z.string(), faceGeometry),
+  /** Centre x, centre y, width and height of the face in single pictures, by the sample's id. Others stay as they are. */
+  faces: z.record(z.string(), z.tuple([z.number(), z.number(), z.number(), z.number()])).default({}),
+  /** Where a face lies in such a box, relative to the box; needed for `faces`. */
+  faceBox: faceGeometry.optional(),
+  /** Tight crops become parts of larger pictures, masked or not, so that framing says nothing about the label. */
+  zoomOut: zoomOutRecipe.optional(),
 });
 export type OcclusionRecipe = z.infer<typeof OcclusionRecipe>;
 
@@ -74,26 +90,60 @@ function readRecipe(text: string, name: string): OcclusionRecipe {
 
 /**
  * Perhaps paint a mask onto a bare face (its label becomes the mask's) or something else in front of a face (its label
- * stays). An unlabelled picture of a source in the recipe counts as a bare face, so its label becomes the bare one.
- * Comes after decoding and before every other augmentation.
- * @returns the picture (the same object when nothing was painted) and its label
+ * stays), and perhaps step back from it. An unlabelled picture whose face is known counts as a bare face, so its label
+ * becomes the bare one. Comes after decoding and before every other augmentation.
+ * @returns the picture (the same object when nothing was done) and its label
  */
 export function occlude(
   pixels: Pixels,
-  sample: Pick<Sample, "label" | "attributes">,
-  { recipe, mask, bare }: Occlusion,
+  sample: Pick<Sample, "id" | "label" | "attributes">,
+  occlusion: Occlusion,
   random: Random,
 ): { pixels: Pixels; label: number } {
-  const source = sample.attributes.source;
-  const geometry =
-    source === undefined || !Object.hasOwn(recipe.geometries, source) ? undefined : recipe.geometries[source];
+  const geometry = faceOf(sample, occlusion.recipe);
   if (!geometry) return { pixels, label: sample.label };
-  const label = sample.label < 0 ? bare : sample.label;
-  const [paint, cover] = [random.uniform() < recipe.paintProbability, random.uniform() < recipe.occludeProbability];
-  if (label === bare && paint) {
-    const masked = paintMask(pixels, geometry, random);
-    return { pixels: cover ? paintOccluder(masked, geometry, random, "upper") : masked, label: mask };
+  const label = sample.label < 0 ? occlusion.bare : sample.label;
+  const painted = paint(pixels, label, geometry, occlusion, random);
+  return { ...painted, pixels: stepBack(painted.pixels, geometry, occlusion.recipe, random) };
+}
+
+function paint(pixels: Pixels, label: number, face: FaceGeometry, occlusion: Occlusion, random: Random) {
+  const { recipe, mask, bare } = occlusion;
+  const masks = random.uniform() < recipe.paintProbability;
+  const covers = random.uniform() < recipe.occludeProbability;
+  if (label === bare && masks) {
+    const masked = paintMask(pixels, face, random);
+    return { pixels: covers ? paintOccluder(masked, face, random, "upper") : masked, label: mask };
   }
-  if (!cover || (label !== bare && label !== mask)) return { pixels, label };
-  return { pixels: paintOccluder(pixels, geometry, random, label === mask ? "upper" : "anywhere"), label };
+  if (!covers || (label !== bare && label !== mask)) return { pixels, label };
+  return { pixels: paintOccluder(pixels, face, random, label === mask ? "upper" : "anywhere"), label };
+}
+
+function stepBack(pixels: Pixels, face: FaceGeometry, { zoomOut: zoom }: OcclusionRecipe, random: Random): Pixels {
+  if (!zoom || random.uniform() >= zoom.probability) return pixels;
+  const share = face.rightCheek[0] - face.leftCheek[0];
+  return zoomOut(pixels, random, { maxScale: Math.min(zoom.maxScale, share / zoom.smallestFace) });
+}
+
+function faceOf(sample: Pick<Sample, "id" | "attributes">, recipe: OcclusionRecipe): FaceGeometry | undefined {
+  const box = own(recipe.faces, sample.id);
+  if (box && recipe.faceBox) return inBox(recipe.faceBox, box);
+  return own(recipe.geometries, sample.attributes.source ?? "");
+}
+
+const own = <T>(record: Record<string, T>, key: string) => (Object.hasOwn(record, key) ? record[key] : undefined);
+
+/** A geometry relative to a box as one relative to the picture. */
+function inBox(face: FaceGeometry, [cx, cy, width, height]: readonly [number, number, number, number]): FaceGeometry {
+  const at = ([x, y]: Point): Point => [cx + (x - 0.5) * width, cy + (y - 0.5) * height];
+  return {
+    leftEye: at(face.leftEye),
+    rightEye: at(face.rightEye),
+    noseTip: at(face.noseTip),
+    mouth: at(face.mouth),
+    chin: at(face.chin),
+    leftCheek: at(face.leftCheek),
+    rightCheek: at(face.rightCheek),
+    spread: face.spread * width,
+  };
 }
