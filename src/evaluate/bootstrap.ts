@@ -26,7 +26,6 @@ export interface BootstrapOptions {
  * same logits give the same interval. It covers the chance of the draw only, not that other data look different; with
  * no errors at all it is [1, 1] whatever n.
  * @throws BeitError as `classificationMetrics`.
- * @see Efron & Tibshirani 1993, "An Introduction to the Bootstrap", chapter 13.
  */
 export function accuracyIntervals(scored: LabelledLogits, options: BootstrapOptions = {}): AccuracyIntervals {
   checkLabelledLogits(scored);

@@ -1,6 +1,6 @@
 import type { LabelledLogits, Outcomes } from "./logits.ts";
 
-/** Bins of the expected calibration error (Guo et al. 2017, "On Calibration of Modern Neural Networks", section 5). */
+/** Equal-width bins of the expected calibration error (Guo et al. 2017, "On Calibration of Modern Neural Networks"). */
 export const CALIBRATION_BINS = 15;
 
 /** Samples whose confidence lies in (from, to]: a calibrated model has `accuracy` ≈ `confidence`. */

@@ -28,7 +28,7 @@ export interface TemperatureFit {
  * In β = 1/T the loss is convex: f(β) = mean(logsumexp(βz) − βz_y), f' = mean(E_p[z] − z_y), f'' = mean(Var_p[z]) ≥ 0.
  * Newton steps on f', kept inside the bracket that f' has the sign change in; bisection when a step leaves it.
  * @throws BeitError as `classificationMetrics`.
- * @see Guo et al. 2017, "On Calibration of Modern Neural Networks", section 4.2.
+ * @see Guo et al. 2017, "On Calibration of Modern Neural Networks".
  */
 export function fitTemperature(scored: LabelledLogits): TemperatureFit {
   checkLabelledLogits(scored);

@@ -133,7 +133,7 @@ function lineOf({ points, dashed, faint, markers }: Series, color: string, x: Sc
 }
 
 /**
- * Exponential moving average of y, bias-corrected (Kingma & Ba 2015, section 3) so that the start is not pulled to 0.
+ * Exponential moving average of y, bias-corrected as in Adam so that the start is not pulled to 0.
  * @param weight of the past, in [0, 1).
  */
 export function smoothed(points: readonly Point[], weight: number): Point[] {

@@ -49,7 +49,8 @@ function resultValue(key: string, value: TrainerMetrics[string]): PythonValue {
 }
 
 /**
- * Content of `trainer_state.json`; Python's `TrainerState.load_from_json` of any version reads it.
+ * Content of `trainer_state.json`; only keys of v4.27.4, so that
+ * `TrainerState.load_from_json` of that and later versions knows each.
  * @see transformers v4.27.4 src/transformers/trainer_callback.py, `TrainerState`.
  */
 export function trainerStateJson(state: TrainerState): string {

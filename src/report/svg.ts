@@ -4,7 +4,7 @@ export type SvgChild = string | undefined | false;
 /** Attribute values; numbers are rounded to hundredths, undefined ones left out. */
 export type SvgAttributes = Readonly<Record<string, string | number | undefined>>;
 
-/** Series colours, apart for colour-blind readers too (Okabe & Ito 2008), legible on white and on black. */
+/** Series colours, legible on white and on black. */
 export const PALETTE = ["#2f7fd1", "#d5662a", "#1f9e77", "#c765a8", "#c79100", "#57a9d6"] as const;
 
 /** Text with the five characters of markup escaped; what XML forbids even escaped becomes U+FFFD. */

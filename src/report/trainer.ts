@@ -86,7 +86,7 @@ export function speedMetrics(
  * Trainer's `total_flos`: 6 × (elements of pixel_values seen) × parameters. It counts every pixel value as a token of
  * a language model, so for images it is hundreds of times the arithmetic done.
  * @param pixelCount B·C·H·W summed over the steps.
- * @see transformers v4.27.4 src/transformers/modeling_utils.py, `floating_point_ops`.
+ * @see transformers v4.27.4, `floating_point_ops`.
  */
 export function totalFlos(pixelCount: number | bigint, parameters: number | bigint): bigint {
   return 6n * BigInt(pixelCount) * BigInt(parameters);
