@@ -1,0 +1,140 @@
+import type { Sharp, SharpOptions } from "sharp";
+import type { Pixels } from "../tensor/pixels.ts";
+import { BeitError } from "./errors.ts";
+
+/** What a picture may cost. */
+export interface DecodeLimits {
+  /** Most width x height accepted; 100 million by default. */
+  readonly maxPixels?: number;
+}
+
+const MAX_PIXELS = 100_000_000; // 300 MB of RGB
+const KINDS = "JPEG, PNG, WebP, GIF, TIFF or AVIF";
+
+let loading: Promise<typeof import("sharp")["default"]> | undefined;
+
+/** sharp, loaded on first use because it costs start-up time; one thread a picture and no cache of its own. */
+function sharp() {
+  loading ??= import("sharp").then(({ default: sharp }) => {
+    sharp.concurrency(1);
+    sharp.cache(false);
+    return sharp;
+  });
+  return loading;
+}
+
+/**
+ * A picture file's content as 8-bit RGB, told by its content and never by its name. The EXIF orientation is applied;
+ * alpha is dropped, not blended; grey and CMYK become RGB by Pillow's formulas; colour profiles are ignored; of an
+ * animation the first frame is taken. Equal to Pillow's `ImageOps.exif_transpose(image).convert("RGB")` with one
+ * deviation: 16-bit grey keeps its high byte as 16-bit RGB does, where Pillow clips everything above 255 to white.
+ * @param name the file's name for messages
+ * @throws BeitError `image/empty` (no bytes), `image/not-an-image` (another kind of content), `image/too-large` (told
+ * from the header, before any pixel is decoded), `image/truncated` (ends early or is damaged)
+ */
+export async function decodeImage(bytes: Uint8Array, name: string, limits: DecodeLimits = {}): Promise<Pixels> {
+  if (bytes.length === 0) throw new BeitError("image/empty", `${name}: is empty (0 bytes), expected a picture`);
+  if (!isPicture(bytes)) {
+    const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+    throw new BeitError(
+      "image/not-an-image",
+      `${name}: is not a picture: expected ${KINDS}, its content begins with ${start}`,
+    );
+  }
+  const open = await sharp();
+  try {
+    const { width, height, space } = await open(bytes, OPTIONS).metadata();
+    checkSize(width, height, limits.maxPixels ?? MAX_PIXELS, name);
+    const picture = open(bytes, OPTIONS);
+    return space === "cmyk"
+      ? fromCmyk(await raw(picture.pipelineColourspace("cmyk").toColourspace("cmyk")))
+      : toRgb(await raw(picture.removeAlpha().toColourspace("srgb")));
+  } catch (error) {
+    if (error instanceof BeitError) throw error;
+    const reason = (error as Error).message.trim().split("\n")[0];
+    throw new BeitError("image/truncated", `${name}: is truncated or damaged: ${reason}`, { cause: error });
+  }
+}
+
+/** A JPEG file of a picture, chroma at half resolution. @param quality 1 to 100 */
+export async function encodeJpeg(pixels: Pixels, quality: number): Promise<Uint8Array> {
+  return (await fromPixels(pixels)).jpeg({ quality, chromaSubsampling: "4:2:0" }).toBuffer();
+}
+
+/** A PNG file of a picture. */
+export async function encodePng(pixels: Pixels): Promise<Uint8Array> {
+  return (await fromPixels(pixels)).png().toBuffer();
+}
+
+async function fromPixels({ data, width, height }: Pixels): Promise<Sharp> {
+  return (await sharp())(data, { raw: { width, height, channels: 3 } });
+}
+
+const OPTIONS: SharpOptions = {
+  failOn: "error", // as strict as Pillow: trailing rubbish and odd markers pass, missing data does not
+  limitInputPixels: false, // checkSize says it better
+  ignoreIcc: true,
+  autoOrient: true,
+};
+
+function checkSize(width: number, height: number, maxPixels: number, name: string): void {
+  if (width * height <= maxPixels) return;
+  const millions = (pixels: number) => `${+(pixels / 1e6).toFixed(1)} megapixels`;
+  throw new BeitError(
+    "image/too-large",
+    `${name}: ${width} x ${height} is ${millions(width * height)}, the limit is ${millions(maxPixels)}`,
+  );
+}
+
+interface Raw extends Pixels {
+  readonly channels: number;
+}
+
+async function raw(picture: Sharp): Promise<Raw> {
+  const { data, info } = await picture.raw({ depth: "uchar" }).toBuffer({ resolveWithObject: true });
+  return {
+    width: info.width,
+    height: info.height,
+    channels: info.channels,
+    data: new Uint8Array(data.buffer, data.byteOffset, data.length),
+  };
+}
+
+function toRgb({ width, height, channels, data }: Raw): Pixels {
+  if (channels === 3) return { width, height, data };
+  const out = new Uint8Array(width * height * 3);
+  const [g, b] = channels > 2 ? [1, 2] : [0, 0];
+  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
+    out[to] = data[from]!;
+    out[to + 1] = data[from + g]!;
+    out[to + 2] = data[from + b]!;
+  }
+  return { width, height, data: out };
+}
+
+/** Ink to light without a colour profile: (1 - C)(1 - K). @see Pillow 9.4 `src/libImaging/Convert.c` `cmyk2rgb` */
+function fromCmyk({ width, height, channels, data }: Raw): Pixels {
+  const out = new Uint8Array(width * height * 3);
+  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
+    const light = 255 - data[from + 3]!;
+    for (let c = 0; c < 3; c++) {
+      const product = data[from + c]! * light + 128;
+      out[to + c] = light - (((product >> 8) + product) >> 8);
+    }
+  }
+  return { width, height, data: out };
+}
+
+/** True when the content begins as one of the supported kinds; scripts and documents that could render do not count. */
+function isPicture(bytes: Uint8Array): boolean {
+  const text = String.fromCharCode(...bytes.subarray(0, 48));
+  return (
+    text.startsWith("\xff\xd8\xff") ||
+    text.startsWith("\x89PNG\r\n\x1a\n") ||
+    text.startsWith("GIF8") ||
+    (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) ||
+    text.startsWith("II*\0") ||
+    text.startsWith("MM\0*") ||
+    (text.startsWith("ftyp", 4) && text.includes("avif"))
+  );
+}
