@@ -1,0 +1,102 @@
+import type { Pixels, Size } from "./pixels.ts";
+import { type Filter, resize } from "./resize.ts";
+
+export { parseImageProcessor, serializeImageProcessor } from "./preprocessor-config.ts";
+
+/** How pictures become a model's input, in this order: resize, centre crop, rescale, normalise. */
+export interface ImageProcessor {
+  /** To an exact size, or so that the short edge has a length in pixels and the aspect ratio stays; absent: keep. */
+  readonly resize?: Size | { readonly shortestEdge: number };
+  readonly filter: Filter;
+  /** Centre crop; what is missing of a smaller picture is black. */
+  readonly crop?: Size;
+  /** Bytes are multiplied by this; absent: they stay 0..255. */
+  readonly rescaleFactor?: number;
+  /** Per channel, (value - mean) / std, in units of rescaled values. */
+  readonly normalize?: { readonly mean: Triple; readonly std: Triple };
+}
+
+/** One number for each of red, green and blue. */
+export type Triple = readonly [number, number, number];
+
+/**
+ * The processor of the published BEiT checkpoints: bilinear to an exact size, no crop, bytes to [-1, 1].
+ * @param imageSize edge of a square, or `[height, width]`, in pixels
+ */
+export function defaultProcessor(imageSize: number | readonly [number, number]): ImageProcessor {
+  const [height, width] = typeof imageSize === "number" ? [imageSize, imageSize] : imageSize;
+  return {
+    resize: { height, width },
+    filter: "bilinear",
+    rescaleFactor: 1 / 255,
+    normalize: { mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] },
+  };
+}
+
+/** The size every picture ends up with, or undefined where it depends on the picture. */
+export function outputSize({ crop, resize }: ImageProcessor): Size | undefined {
+  return crop ?? (resize && "width" in resize ? resize : undefined);
+}
+
+/** A model's input: `data` is C, H, W. */
+export interface ProcessedImage {
+  readonly data: Float32Array;
+  readonly height: number;
+  readonly width: number;
+}
+
+/**
+ * A picture as a model's input, equal bit for bit to Hugging Face's Pillow-based processors.
+ * @param out write into this array from `offset` on instead of a new one; the returned `data` is a view of it
+ * @throws RangeError when `out` is too short
+ */
+export function preprocess(pixels: Pixels, processor: ImageProcessor, out?: Float32Array, offset = 0): ProcessedImage {
+  const sized = processor.resize ? resize(pixels, targetSize(pixels, processor.resize), processor.filter) : pixels;
+  const { width, height, data } = processor.crop ? centerCrop(sized, processor.crop) : sized;
+  const plane = width * height;
+  if (out && out.length < offset + 3 * plane) {
+    throw new RangeError(`preprocess: 3 x ${height} x ${width} values from ${offset} on do not fit in ${out.length}`);
+  }
+  const target = out ? out.subarray(offset, offset + 3 * plane) : new Float32Array(3 * plane);
+  for (let c = 0; c < 3; c++) {
+    const values = byteValues(processor, c);
+    for (let i = c * plane, from = c; i < (c + 1) * plane; i++, from += 3) target[i] = values[data[from]!]!;
+  }
+  return { data: target, height, width };
+}
+
+/** @see Hugging Face transformers v4.30.2 `image_transforms.get_resize_output_image_size` */
+function targetSize({ width, height }: Size, resize: NonNullable<ImageProcessor["resize"]>): Size {
+  if ("width" in resize) return resize;
+  const { shortestEdge } = resize;
+  const longest = Math.trunc((shortestEdge * Math.max(width, height)) / Math.min(width, height));
+  return width <= height ? { width: shortestEdge, height: longest } : { width: longest, height: shortestEdge };
+}
+
+/**
+ * The middle of a picture, black where the picture is too small. The odd pixel goes to the left and top edge's side as
+ * in Hugging Face (floor); torchvision rounds it to even.
+ * @see Hugging Face transformers v4.30.2 `image_transforms.center_crop`
+ */
+export function centerCrop({ data, ...from }: Pixels, { width, height }: Size): Pixels {
+  const left = Math.floor((from.width - width) / 2);
+  const top = Math.floor((from.height - height) / 2);
+  const out = new Uint8Array(width * height * 3);
+  const first = Math.max(left, 0);
+  const count = Math.min(left + width, from.width) - first;
+  for (let y = Math.max(-top, 0); y < Math.min(height, from.height - top); y++) {
+    const start = ((y + top) * from.width + first) * 3;
+    out.set(data.subarray(start, start + count * 3), (y * width + first - left) * 3);
+  }
+  return { width, height, data: out };
+}
+
+/** What each byte becomes in channel c: the product in float64, then every step in float32, as numpy has it. */
+function byteValues({ rescaleFactor, normalize }: ImageProcessor, c: number): Float32Array {
+  const mean = Math.fround(normalize?.mean[c] ?? 0);
+  const std = Math.fround(normalize?.std[c] ?? 1);
+  return Float32Array.from(
+    { length: 256 },
+    (_, byte) => Math.fround(Math.fround(byte * (rescaleFactor ?? 1)) - mean) / std,
+  );
+}
