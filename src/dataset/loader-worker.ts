@@ -1,0 +1,4 @@
+import { serveRequests } from "../platform/threads.ts";
+import { createReader } from "./reader.ts";
+
+await serveRequests(createReader);
