@@ -93,9 +93,9 @@ function frameOf(points: FaceGeometry): FaceFrame {
   return { place, origin: eyes, across, down, nose, lips, width: 2 * Math.hypot(...across), height };
 }
 
-/** Half width of a face at height `v`, as a share of that at the nose: cheeks straight, jaw rounded to the chin. */
+/** Half width of a face at height `v`, as a share of that at the nose: cheeks straight, jaw rounded to the chin, neck straight. */
 function jaw(v: number): number {
   if (v < 0.45) return 1;
-  const t = Math.min(1.3, (v - 0.45) / 0.55);
+  const t = Math.min(1, (v - 0.45) / 0.55);
   return 1 - 0.42 * t * t;
 }

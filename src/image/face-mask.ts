@@ -296,8 +296,8 @@ function drawLoops(canvas: Canvas, design: Design, drop: number, random: Random,
     const low = frame.place(sign * cut.lowerWidth * 0.96, cut.corner + 0.6 * drop - 0.02);
     const ends: Point[][] = design.headbands
       ? [
-          [from, frame.place(sign * 1.25, 0.1)],
-          [low, frame.place(sign * 1.35, 0.62)],
+          [from, frame.place(sign * 1.08, 0.16)],
+          [low, frame.place(sign * 1.1, 0.58)],
         ]
       : [
           curve(

@@ -71,8 +71,8 @@ function hand(canvas: Canvas, random: Random): void {
     along(palm, normal, -thick * fingers * 0.52),
     along(along(palm, axis, thick * 0.5), normal, 0),
     along(palm, normal, thick * fingers * 0.52),
-    along(along(palm, axis, -length * 1.6), normal, thick * fingers * 0.45),
-    along(along(palm, axis, -length * 1.6), normal, -thick * fingers * 0.45),
+    along(along(palm, axis, -length * 3.5), normal, thick * fingers * 0.38),
+    along(along(palm, axis, -length * 3.5), normal, -thick * fingers * 0.38),
   ]);
   shadow(canvas, back, 0.3);
   put(canvas, back, coat);
@@ -334,6 +334,16 @@ function patch(canvas: Canvas, random: Random): void {
   put(canvas, bar, { fabric: cloth(random, anyColour(random)), relief: 0.2, grain: 4 });
 }
 
+/** Half a pair of sunglasses, nose to the left: across and down in lens widths. */
+const LENS: readonly Point[] = [
+  [-1, -0.5],
+  [0, -0.62],
+  [1.05, -0.5],
+  [1, 0.25],
+  [0.3, 0.72],
+  [-0.6, 0.6],
+];
+
 function sunglasses(canvas: Canvas, random: Random): void {
   const { frame } = canvas;
   const colour = vary(
@@ -345,31 +355,29 @@ function sunglasses(canvas: Canvas, random: Random): void {
     ]),
     10,
   );
-  const size = frame.width * random.uniform(0.17, 0.22);
+  const [wide, tall] = [random.uniform(0.36, 0.46), random.uniform(0.14, 0.26)];
+  const opacity = random.uniform(0.8, 1);
   const coat = {
     fabric: plain(colour),
-    opacity: random.uniform(0.8, 1),
+    opacity,
     relief: 0.1,
     grain: 3,
     shade: (_u: number, v: number) => 1.3 - 1.5 * v,
   };
-  const centres = [frame.place(-0.47, 0.03), frame.place(0.47, 0.03)] as const;
-  put(
-    canvas,
-    stroke(
-      [frame.place(-1.05, -0.06), centres[0], centres[1], frame.place(1.05, -0.06)],
-      Math.max(1, frame.width * 0.025),
-    ),
-    coat,
-  );
-  for (const centre of centres) put(canvas, ellipse(centre, size, size * random.uniform(0.72, 0.9)), coat);
+  const arms = stroke([flat(canvas, -1.08, -0.08), flat(canvas, 1.08, -0.08)], Math.max(1, frame.width * 0.02));
+  put(canvas, arms, coat);
+  for (const side of [-1, 1]) {
+    const lens = LENS.map(([x, y]): Point => flat(canvas, side * (0.47 + x * wide), 0.03 + y * tall));
+    put(canvas, closedCurve(lens, 4), coat);
+  }
 }
 
 /** A hat, cap or hood edge over the forehead. */
 function hat(canvas: Canvas, random: Random): void {
   const brim = random.uniform(-0.5, -0.25);
   const edge = curve([-1.4, -0.7, 0, 0.7, 1.4].map((u) => flat(canvas, u, brim + 0.12 * u * u * random.uniform(0, 1))));
-  const shape = [...edge, flat(canvas, 1.5, -2), flat(canvas, -1.5, -2)];
+  const crown = [flat(canvas, 1.4, -0.7), flat(canvas, 0.9, -1.3), flat(canvas, -0.9, -1.3), flat(canvas, -1.4, -0.7)];
+  const shape = [...edge, ...crown];
   shadow(canvas, shape, 0.4);
   put(canvas, shape, {
     fabric: cloth(random, anyColour(random)),
