@@ -1,8 +1,9 @@
 import type { Pixels } from "../tensor/pixels.ts";
 import type { Random } from "../tensor/random.ts";
+import type { Canvas } from "./brush.ts";
 import { pick } from "./fabric.ts";
 import { type FaceGeometry, faceFrame } from "./face-geometry.ts";
-import { type Canvas, drawMask } from "./face-mask.ts";
+import { drawMask } from "./face-mask.ts";
 import { LOWER, UPPER } from "./occluders.ts";
 import { sceneLight } from "./scene-light.ts";
 
