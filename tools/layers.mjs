@@ -3,7 +3,8 @@ import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 
 const lines = [
-  ["tensor", "platform"],
+  ["tensor"],
+  ["platform"],
   ["image", "graph", "checkpoint"],
   ["dataset", "onnx", "nn"],
   ["session", "optim", "dvae", "beit"],

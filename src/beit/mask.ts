@@ -105,3 +105,18 @@ export function randomMask(window: Window, count: number, random: Random): Uint8
   for (const i of random.shuffle(Array.from({ length: patches }, (_, i) => i)).slice(0, count)) mask[i] = 1;
   return mask;
 }
+
+/**
+ * `perCell` patches of every 2 × 2 cell of a window with even sides, ascending: a part of the picture that leaves no
+ * region out. Int32Array of rows · columns / 4 · perCell.
+ */
+export function cellPatches([rows, columns]: Window, perCell: number, random: Random): Int32Array {
+  const kept: number[] = [];
+  for (let y = 0; y < rows; y += 2) {
+    for (let x = 0; x < columns; x += 2) {
+      const corner = y * columns + x;
+      kept.push(...random.shuffle([corner, corner + 1, corner + columns, corner + columns + 1]).slice(0, perCell));
+    }
+  }
+  return Int32Array.from(kept).sort();
+}

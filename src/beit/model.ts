@@ -15,6 +15,17 @@ import { resizeMatrix } from "./resize-tables.ts";
 // Axes: B batch, C channels, H W pixels, P patches, N = P + 1 tokens (first is [CLS]), D width, h heads, d = D/h.
 // Tokens are the first axis, [N, B, D]: attention then reads Q, K and V in place, without transposing them.
 
+/**
+ * A part of the patches that a training step looks at (PatchDropout, Liu et al. 2022): the same for all images of a
+ * micro-batch, so that the position bias is gathered once.
+ */
+export interface PatchSubset {
+  /** int64 [n]: rows of the patches kept, ascending. */
+  readonly patches: Value;
+  /** int64 [(n+1)²]: rows of the relative position table for every pair of tokens kept, [CLS] first. */
+  readonly positions: Value;
+}
+
 /** Named intermediates; whatever nobody asks for is never computed. */
 export type Taps = Record<string, Value>;
 
@@ -42,7 +53,13 @@ function patchify(pixels: Value, patch: number): Value {
 }
 
 /** Position embeddings [1, N, D] for the window at hand, token first: [N, 1, D]. */
-function absolutePositions(scope: Scope, config: BeitConfig, window: readonly [number, number]): Value {
+function absolutePositions(
+  scope: Scope,
+  config: BeitConfig,
+  window: readonly [number, number],
+  subset: PatchSubset | undefined,
+): Value {
+  if (subset) throw new RangeError("absolute positions with a subset of the patches are not supported");
   const [height, width] = windowOf(config);
   const table = scope.parameter("position_embeddings", [1, height * width + 1, config.hiddenSize]);
   const rows = transpose(table, [1, 0, 2]);
@@ -58,10 +75,11 @@ function absolutePositions(scope: Scope, config: BeitConfig, window: readonly [n
  * @param mask float [B, P], 1 where a patch is replaced by the mask token
  * @see transformers v4.57.1 modeling_beit.py, BeitEmbeddings; v4.36 to v4.48 add positions before masking, a bug
  */
-function embed(scope: Scope, config: BeitConfig, pixels: Value, mask: Value | undefined): Value {
+function embed(scope: Scope, config: BeitConfig, pixels: Value, mask?: Value, subset?: PatchSubset): Value {
   const { hiddenSize: D, patchSize, numChannels } = config;
   const window = windowOf(config, [pixels.shape[2]!, pixels.shape[3]!]);
-  const patches = patchify(pixels, patchSize);
+  const all = patchify(pixels, patchSize);
+  const patches = subset ? gather(all, subset.patches) : all;
   const count = patches.shape[0]!;
   const projection = scope.child("patch_embeddings.projection");
   const kernel = projection.parameter("weight", [D, numChannels, patchSize, patchSize]);
@@ -74,20 +92,25 @@ function embed(scope: Scope, config: BeitConfig, pixels: Value, mask: Value | un
     x = add(mul(x, sub(scalar(1), m)), mul(maskToken, m));
   }
   const cls = pad(scope.parameter("cls_token", [1, 1, D]), 0, 0, count);
-  const tokens = add(pad(x, 0, 1, 0), config.useAbsolutePositions ? add(cls, absolutePositions(scope, config, window)) : cls);
+  const tokens = add(pad(x, 0, 1, 0), config.useAbsolutePositions ? add(cls, absolutePositions(scope, config, window, subset)) : cls);
   return withNoise(tokens, scope.noise("dropout", tokens.shape, 1, config.hiddenDropout));
 }
 
 /** Relative position bias [h, N, N] for a window, from its table [(2Wh−1)(2Ww−1)+3, h]. */
-function relativePositionBias(scope: Scope, config: BeitConfig, window: readonly [number, number]): Value {
+function relativePositionBias(
+  scope: Scope,
+  config: BeitConfig,
+  window: readonly [number, number],
+  subset: PatchSubset | undefined,
+): Value {
   const native = windowOf(config);
   let table = scope.parameter("relative_position_bias_table", [relativePositionRows(native), config.numHeads]);
   if (native[0] !== window[0] || native[1] !== window[1]) {
     const matrix = resizeMatrix("hf-bilinear", native, window);
     table = matMul(constant(float32(matrix.data, matrix.shape)), table);
   }
-  const tokens = window[0] * window[1] + 1;
-  const index = constant(int64(relativePositionIndex(window), [tokens * tokens]));
+  const tokens = (subset ? subset.patches.shape[0]! : window[0] * window[1]) + 1;
+  const index = subset?.positions ?? constant(int64(relativePositionIndex(window), [tokens * tokens]));
   return reshape(transpose(gather(table, index), [1, 0]), [config.numHeads, tokens, tokens]);
 }
 
@@ -132,19 +155,25 @@ function residual(scope: Scope, config: BeitConfig, layer: number, branch: 1 | 2
  * The encoder: pixels [B, C, H, W] to tokens. Any image size is accepted whose sides are multiples of the patch size;
  * sizes other than the configuration's use interpolated position tables (transformers v4.57.1).
  */
-export function encode(scope: Scope, config: BeitConfig, pixels: Value, mask?: Value): EncoderResult {
+export function encode(
+  scope: Scope,
+  config: BeitConfig,
+  pixels: Value,
+  options: { readonly mask?: Value; readonly subset?: PatchSubset | undefined } = {},
+): EncoderResult {
+  const { mask, subset } = options;
   const window = windowOf(config, [pixels.shape[2]!, pixels.shape[3]!]);
   const taps: Taps = {};
-  let x = embed(scope.child("embeddings"), config, pixels, mask);
+  let x = embed(scope.child("embeddings"), config, pixels, mask, subset);
   const encoder = scope.child("encoder");
   const shared = config.useSharedRelativePositionBias
-    ? relativePositionBias(encoder.child("relative_position_bias"), config, window)
+    ? relativePositionBias(encoder.child("relative_position_bias"), config, window, subset)
     : undefined;
   taps["hidden_states.0"] = batchFirst(x);
   for (let i = 0; i < config.numLayers; i++) {
     const layer = encoder.child(`layer.${i}`);
     const own = config.useRelativePositionBias
-      ? relativePositionBias(layer.child("attention.attention.relative_position_bias"), config, window)
+      ? relativePositionBias(layer.child("attention.attention.relative_position_bias"), config, window, subset)
       : undefined;
     const bias = own && shared ? add(own, shared) : (own ?? shared);
     const attended = attention(
@@ -175,9 +204,14 @@ function pool(scope: Scope, config: BeitConfig, tokens: Value): Value {
 }
 
 /** Image classification: `logits` [B, K]. */
-export function classify(scope: Scope, config: BeitConfig, pixels: Value): { logits: Value; taps: Taps } {
+export function classify(
+  scope: Scope,
+  config: BeitConfig,
+  pixels: Value,
+  subset?: PatchSubset,
+): { logits: Value; taps: Taps } {
   const encoder = scope.child("beit");
-  const { tokens, taps } = encode(encoder, config, pixels);
+  const { tokens, taps } = encode(encoder, config, pixels, { subset });
   const pooled = pool(encoder, config, tokens);
   taps.pooled_output = pooled;
   return { logits: linear(scope.child("classifier"), pooled, config.labels.length), taps };
@@ -204,7 +238,7 @@ export function predictVisualTokens(
   mask: Value,
   rows?: Value,
 ): { logits: Value; maskedLogits: Value | undefined; taps: Taps } {
-  const { tokens, taps } = encode(scope.child("beit"), config, pixels, mask);
+  const { tokens, taps } = encode(scope.child("beit"), config, pixels, { mask });
   const [N, B, D] = tokens.shape as [number, number, number];
   const normalized = layerNorm(scope.child("layernorm"), tokens, config.layerNormEps);
   taps.last_hidden_state_normed = batchFirst(normalized);

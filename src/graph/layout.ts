@@ -1,6 +1,6 @@
 import { unbroadcast } from "./reduce.ts";
 import { broadcastShapes, dimProduct, invertPermutation, normalizeAxis, sameDims } from "./shape.ts";
-import { apply, integers, integersOf, type Op, scalar, type Shape, type Value } from "./value.ts";
+import { apply, integers, integersOf, type Op, type Shape, scalar, type Value } from "./value.ts";
 
 const reshapeOp: Op = {
   type: "Reshape",
@@ -109,16 +109,18 @@ export function concat(values: readonly Value[], axis: number): Value {
 
 /** x from `start` (inclusive) to `end` (exclusive) along one axis. */
 export function slice(x: Value, axis: number, start: number, end: number): Value {
-  if (start === 0 && end === x.shape[axis]) return x;
-  return apply(sliceOp, [x, integers([start]), integers([end]), integers([axis])]);
+  const at = normalizeAxis("Slice", axis, x.shape.length);
+  if (start === 0 && end === x.shape[at]) return x;
+  return apply(sliceOp, [x, integers([start]), integers([end]), integers([at])]);
 }
 
 /** x with `before` and `after` zeros along one axis. */
 export function pad(x: Value, axis: number, before: number, after: number): Value {
+  const at = normalizeAxis("Pad", axis, x.shape.length);
   if (before === 0 && after === 0) return x;
   const amounts = new Array<number>(2 * x.shape.length).fill(0);
-  amounts[axis] = before;
-  amounts[x.shape.length + axis] = after;
+  amounts[at] = before;
+  amounts[x.shape.length + at] = after;
   return apply(padOp, [x, integers(amounts), scalar(0)]);
 }
 

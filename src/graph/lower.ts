@@ -66,6 +66,13 @@ const factor: Rule = ({ op, inputs }) => {
   return mul(g, add(a, mul(inner.node.inputs[1]!, e)));
 };
 
+/** (Aᵀ B)ᵀ → Bᵀ A for matrices: the gradient of a weight that is read transposed comes out the right way round. */
+const turnProduct: Rule = ({ op, inputs: [product], outputs }) => {
+  if (op.type !== "Transpose" || outputs[0]!.shape.length !== 2 || !isOp(product!, "MatMul")) return undefined;
+  const [a, b] = product!.node.inputs as [Value, Value];
+  return isOp(a, "Transpose") ? matMul(transpose(b, [1, 0]), transpose(a, [1, 0])) : undefined;
+};
+
 /** How FusedMatMul can read an operand through a Transpose; undefined when it cannot. */
 function readThrough(value: Value): { source: Value; trans: 0 | 1; transBatch: 0 | 1 } | undefined {
   if (!isOp(value, "Transpose")) return undefined;
@@ -112,7 +119,13 @@ const leadingSums: Rule = ({ op, inputs, outputs }) => {
 };
 
 /** Passes of the lowering; a test switches them off one by one. */
-export const lowerings = { rowSums, factor: () => factor, leadingSums: () => leadingSums, fuseTransposes: () => fuseTransposes };
+export const lowerings = {
+  rowSums,
+  factor: () => factor,
+  leadingSums: () => leadingSums,
+  turnProduct: () => turnProduct,
+  fuseTransposes: () => fuseTransposes,
+};
 
 /** Lowers a graph for onnxruntime. `skip` leaves passes out (tests, measurements). */
 export function lower(outputs: Outputs, skip: readonly (keyof typeof lowerings)[] = []): Record<string, Value> {

@@ -12,7 +12,7 @@ export async function compile(
   return createEngine(encodeModel(toModel(outputs, options)), options);
 }
 
-/** Compiles, runs once and releases: for tests and one-off computations. */
+/** Compiles, runs once and releases: for tests and one-off computations. Feeds that the graph does not read are ignored. */
 export async function evaluate(
   outputs: Readonly<Record<string, Value>>,
   feeds: Readonly<Record<string, Tensor>> = {},
@@ -20,7 +20,7 @@ export async function evaluate(
 ): Promise<Record<string, Tensor>> {
   const session = await compile(outputs, options);
   try {
-    return await session.run(feeds);
+    return await session.run(Object.fromEntries(session.inputNames.map((name) => [name, feeds[name]!])));
   } finally {
     await session.release();
   }

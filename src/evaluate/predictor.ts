@@ -1,0 +1,157 @@
+import type { BeitConfig } from "../beit/config.ts";
+import { classify } from "../beit/model.ts";
+import { inferenceGraphs } from "../graph/training.ts";
+import { type ImageProcessor, outputSize } from "../image/processor.ts";
+import { batchInput, createScope, createTrace } from "../nn/scope.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import { toModel } from "../onnx/model.ts";
+import type { ModelProto } from "../onnx/schema.ts";
+import { BeitError } from "../platform/errors.ts";
+import { coreCount } from "../platform/machine.ts";
+import { startWorkers } from "../platform/threads.ts";
+import { evaluate } from "../session/session.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+import { type BatchOptions, type BatchOutcome, createBatchClassifier, type Picture } from "./batch.ts";
+import type { PredictRequest } from "./predict-worker.ts";
+
+/** What inference needs of a model. */
+export interface Classifier {
+  readonly config: BeitConfig;
+  readonly processor: ImageProcessor;
+  readonly parameters: ReadonlyMap<string, Tensor>;
+}
+
+/**
+ * The classifier as an ONNX model: `pixel_values` [batch, C, H, W] → `logits` [batch, K], folded, weights inside.
+ * `portable` keeps to the standard operators, which every ONNX runtime has.
+ */
+export async function inferenceModel(
+  { config, parameters }: Pick<Classifier, "config" | "parameters">,
+  options: { readonly portable?: boolean } = {},
+): Promise<ModelProto> {
+  const trace = createTrace();
+  const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
+  const { logits } = classify(createScope(trace), config, pixels);
+  const { prepare, forward } = inferenceGraphs({ logits }, options);
+  const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
+  const prepared = await evaluate(prepare, Object.fromEntries(used));
+  const weights = new Map([...used, ...Object.entries(prepared)]);
+  return toModel(forward, { name: "beit", weights });
+}
+
+/** The outcome of one picture. */
+export type Scored = { readonly logits: Float32Array } | { readonly error: BeitError };
+
+/** Classifies pictures in order, many at a time. */
+export interface Predictor {
+  readonly classes: number;
+  /** Outcomes in the order of the pictures; memory stays bounded however many there are. */
+  scores(pictures: Iterable<Picture>): AsyncGenerator<Scored, void, void>;
+  close(): Promise<void>;
+}
+
+/** Where prediction runs. */
+export interface PredictorOptions {
+  /**
+   * Threads, each of which reads, decodes, resizes and classifies whole batches; 0 works in the calling thread, which
+   * starts sooner but blocks it. Default: one per core for narrow models; one for wide ones, whose operators use all cores.
+   */
+  readonly workers?: number;
+  readonly batchSize?: number;
+}
+
+/** Something that classifies batches: this thread, or several of them in turn. */
+interface Backend {
+  /** Batches that may be under way at once. */
+  readonly depth: number;
+  classify(pictures: readonly Picture[]): Promise<BatchOutcome>;
+  close(): Promise<void>;
+}
+
+const WIDE = 512; // from this width on one product fills all cores, and the weights are too many to keep twice
+
+/**
+ * Compiles a classifier and starts its threads.
+ * @throws BeitError `processor/unfit` when the processor does not make the pictures that the model takes,
+ * `engine/rejected`, `thread/not-started`
+ */
+export async function createPredictor(classifier: Classifier, options: PredictorOptions = {}): Promise<Predictor> {
+  const { config, processor } = classifier;
+  checkProcessor(classifier);
+  const cores = coreCount();
+  const workers = options.workers ?? (config.hiddenSize >= WIDE ? 1 : cores);
+  const batch: BatchOptions = {
+    model: encodeModel(await inferenceModel(classifier)),
+    threads: Math.max(1, Math.floor(cores / Math.max(1, workers))),
+    processor,
+    shape: [config.numChannels, ...config.imageSize],
+  };
+  const backend = await (workers === 0 ? inThisThread(batch) : inThreads(batch, workers));
+  const classes = config.labels.length;
+  const size = options.batchSize ?? 8;
+  return { classes, scores: (pictures) => scores(backend, chunks(pictures, size), classes), close: backend.close };
+}
+
+/** @throws BeitError `processor/unfit` */
+function checkProcessor({ config, processor }: Classifier): void {
+  const [height, width] = config.imageSize;
+  const made = outputSize(processor);
+  if (config.numChannels === 3 && made?.height === height && made.width === width) return;
+  const found = made ? `3 x ${made.height} x ${made.width}` : "of a size that depends on the picture";
+  const message = `the processor makes inputs ${found}, the model takes ${config.numChannels} x ${height} x ${width}`;
+  throw new BeitError("processor/unfit", `${message}: correct preprocessor_config.json`);
+}
+
+async function inThisThread(batch: BatchOptions): Promise<Backend> {
+  const { classify, release } = await createBatchClassifier(batch);
+  return { depth: 1, classify, close: release };
+}
+
+async function inThreads(batch: BatchOptions, count: number): Promise<Backend> {
+  const threads = await startWorkers<PredictRequest, BatchOutcome>("evaluate/predict-worker", count, batch);
+  let turn = 0;
+  return {
+    depth: 2 * count, // one batch at work and one waiting per thread
+    classify: (pictures) => threads.request(turn++ % count, { pictures }),
+    close: () => threads.close(),
+  };
+}
+
+async function* scores(
+  backend: Backend,
+  batches: Iterator<readonly Picture[], undefined>,
+  classes: number,
+): AsyncGenerator<Scored, void, void> {
+  const pending: { answer: Promise<BatchOutcome>; size: number }[] = [];
+  const ask = () => {
+    const { value: pictures, done } = batches.next();
+    if (done) return;
+    const answer = backend.classify(pictures);
+    answer.catch(() => undefined); // awaited in order below
+    pending.push({ answer, size: pictures.length });
+  };
+  for (let i = 0; i < backend.depth; i++) ask();
+  while (pending.length) {
+    const { answer, size } = pending.shift()!;
+    const { logits, errors } = await answer;
+    ask();
+    const failed = new Map(errors.map(({ row, code, message }) => [row, new BeitError(code, message)]));
+    for (let row = 0; row < size; row++) {
+      const error = failed.get(row);
+      yield error ? { error } : { logits: logits.subarray(row * classes, (row + 1) * classes) };
+    }
+  }
+}
+
+function* chunks<T>(items: Iterable<T>, size: number): Generator<T[], undefined, void> {
+  let chunk: T[] = [];
+  for (const item of items) {
+    chunk.push(item);
+    if (chunk.length === size) {
+      yield chunk;
+      chunk = [];
+    }
+  }
+  if (chunk.length) yield chunk;
+  return undefined;
+}

@@ -1,0 +1,73 @@
+import { randomBytes } from "node:crypto";
+import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { dirname, join } from "node:path";
+import { BeitError } from "./errors.ts";
+import { fileReason } from "./files.ts";
+
+/**
+ * Fills a folder under a temporary name and renames it, so that it is there complete or not at all.
+ * @throws what `fill` throws, and BeitError `file/unwritable`; nothing is left behind.
+ */
+export async function writeFolderAtomic(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
+  const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    await mkdir(temporary, { recursive: true });
+    await fill(temporary);
+    await rm(path, { recursive: true, force: true });
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    if (error instanceof BeitError) throw error;
+    throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+  }
+}
+
+/** Removes a file or a folder with all it holds; it may be absent. */
+export const removePath = (path: string): Promise<void> => rm(path, { recursive: true, force: true });
+
+/** Names in a folder; none where it does not exist. */
+export async function namesIn(path: string): Promise<string[]> {
+  return readdir(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT") return [];
+    throw new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
+  });
+}
+
+const LOCK = ".lock";
+
+function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === "EPERM";
+  }
+}
+
+/**
+ * Takes a folder for this process until the returned function is called. A lock left by a process that is gone is
+ * taken over.
+ * @throws BeitError `run/locked` when another running process holds it, `file/unwritable` when it cannot be made.
+ */
+export async function lockFolder(path: string): Promise<() => Promise<void>> {
+  const lock = join(path, LOCK);
+  for (let attempt = 0; ; attempt++) {
+    try {
+      await mkdir(dirname(lock), { recursive: true });
+      const file = await open(lock, "wx");
+      await file.writeFile(`${process.pid}\n`);
+      await file.close();
+      return () => rm(lock, { force: true });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) {
+        throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+      }
+      const pid = Number(await readFile(lock, "utf8").catch(() => "0"));
+      if (pid > 0 && isRunning(pid)) {
+        const hint = "wait for it, stop it, or choose another folder with -o";
+        throw new BeitError("run/locked", `${path}: another run (process ${pid}) is writing here; ${hint}`);
+      }
+      await rm(lock, { force: true });
+    }
+  }
+}

@@ -1,0 +1,74 @@
+import { openDataset } from "../dataset/folder.ts";
+import { type Occlusion, parseOcclusion } from "../dataset/occlusion.ts";
+import type { Sample } from "../dataset/sample.ts";
+import { type BatchPlan, balanceWeights, epochOrder, planBatches } from "../dataset/sampler.ts";
+import { BeitError } from "../platform/errors.ts";
+import { readText } from "../platform/files.ts";
+import type { Recipe } from "./recipe.ts";
+
+/** The pictures of a run. */
+export interface TrainingData {
+  readonly classes: readonly string[];
+  /** Training pictures, those of `extra` included. */
+  readonly samples: readonly Sample[];
+  readonly validation: readonly Sample[];
+  /** Expected draws of each training picture in an epoch. */
+  readonly weights: Float64Array;
+  /** Draws per epoch. */
+  readonly epochLength: number;
+  readonly occlusion: Occlusion | undefined;
+}
+
+/** Opens what a recipe trains and validates on. @throws BeitError as `openDataset` and `parseOcclusion` do */
+export async function openTrainingData(root: string, recipe: Recipe): Promise<TrainingData> {
+  const options = {
+    seed: recipe.seed,
+    validationFraction: recipe.validationFraction,
+    ...(recipe.holdout ? { holdout: recipe.holdout } : {}),
+  };
+  const train = await openDataset(root, { ...options, split: "train" });
+  const validation = await openDataset(root, { ...options, split: "validation", classes: train.classes });
+  const samples: Sample[] = [...train.samples];
+  const multipliers = new Array<number>(samples.length).fill(1);
+  for (const { split, label, share } of recipe.extra) {
+    const index = train.classes.indexOf(label);
+    if (index < 0) {
+      const known = train.classes.join(", ");
+      throw new BeitError("recipe/unknown-class", `extra: the class ${label} is not one of the data set's: ${known}`);
+    }
+    const more = (await openDataset(root, { seed: recipe.seed, split })).samples.map((s) => ({ ...s, label: index }));
+    const factor = share === undefined ? 1 : (share * train.samples.length) / more.length;
+    samples.push(...more);
+    multipliers.push(...more.map(() => factor));
+  }
+  const epochLength = Math.round(multipliers.reduce((a, b) => a + b, 0));
+  const base = recipe.balance ? balanceWeights(samples, recipe.balance.by, recipe.balance.temper) : undefined;
+  const weights = Float64Array.from(multipliers, (factor, i) => factor * (base ? base[i]! * samples.length : 1));
+  const occlusion = recipe.occlusion
+    ? parseOcclusion(await readText(recipe.occlusion), train.classes, recipe.occlusion)
+    : undefined;
+  return { classes: train.classes, samples, validation: validation.samples, weights, epochLength, occlusion };
+}
+
+/** Full batches of one epoch, from batch `from` on. */
+export function epochPlan(data: TrainingData, recipe: Recipe, epoch: number, from: number): BatchPlan[] {
+  const plain = !recipe.balance && recipe.extra.every(({ share }) => share === undefined);
+  const order = epochOrder({
+    length: data.samples.length,
+    epoch,
+    seed: recipe.seed,
+    count: data.epochLength,
+    ...(plain ? {} : { weights: data.weights }),
+  });
+  return planBatches(order, { batchSize: recipe.batchSize, epoch, dropLast: true, from });
+}
+
+/** Optimizer steps of an epoch. @throws BeitError `recipe/batch-too-large` when there is not one full batch */
+export function stepsPerEpoch(data: TrainingData, recipe: Recipe): number {
+  const steps = Math.floor(data.epochLength / recipe.batchSize);
+  if (steps === 0) {
+    const message = `batchSize ${recipe.batchSize}: the training split has only ${data.epochLength} pictures`;
+    throw new BeitError("recipe/batch-too-large", message);
+  }
+  return steps;
+}

@@ -1,0 +1,76 @@
+import { z } from "zod";
+import { AugmentRecipe } from "../image/augment.ts";
+import { BeitError } from "../platform/errors.ts";
+
+const positive = z.number().int().positive();
+const fraction = z.number().min(0).max(1);
+
+/** Plain pictures that join the training set under one label. */
+const extra = z.strictObject({
+  /** Split folder of the data set, e.g. `unlabelled`. */
+  split: z.string(),
+  label: z.string(),
+  /** Draws per epoch, relative to the pictures of the training split; all of them when absent. */
+  share: z.number().positive().optional(),
+});
+
+/**
+ * How to fine-tune: every choice that changes the weights, and nothing else. Absent keys take the defaults written here.
+ * @see Bao, Dong, Wei 2021, appendix; Touvron et al. 2021 (DeiT) for training from scratch
+ */
+export const Recipe = z.strictObject({
+  /** A preset (tiny, small, base, large) or a model folder to start from. */
+  model: z.string().default("tiny"),
+  /** Initialisation of what the checkpoint does not bring. */
+  init: z.enum(["pretrain", "finetune", "huggingface", "mimetic"]).default("finetune"),
+  /** Input height and width in pixels; tables of another size are resized by the original's geometric scheme. */
+  imageSize: positive.default(224),
+  epochs: z.number().positive().default(10),
+  batchSize: positive.default(32),
+  /** Images that go through the graph at once; activations should stay in cache. */
+  microBatch: positive.optional(),
+  learningRate: z.number().positive().default(5e-4),
+  minLearningRate: z.number().min(0).default(1e-6),
+  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
+  warmupEpochs: z.number().min(0).default(1),
+  weightDecay: z.number().min(0).default(0.05),
+  beta1: z.number().min(0).lt(1).default(0.9),
+  beta2: z.number().min(0).lt(1).default(0.999),
+  eps: z.number().positive().default(1e-8),
+  /** Which parameters decay, and how layers are told apart: the original's rules or Hugging Face's Trainer's. */
+  tradition: z.enum(["beit", "huggingface"]).default("beit"),
+  layerDecay: z.number().positive().max(1).default(1),
+  clipNorm: z.number().positive().nullable().default(1),
+  labelSmoothing: z.number().min(0).lt(1).default(0.1),
+  dropPath: z.number().min(0).lt(1).default(0.1),
+  /** Patches that a step looks at, of each 2 × 2 cell: 4 is all of them, 1 a quarter of the cost. */
+  patchesPerCell: z.number().int().min(1).max(4).default(4),
+  /** Decay of the moving average of the weights that is evaluated and kept; null: the weights themselves. */
+  ema: z.number().gt(0).lt(1).nullable().default(null),
+  /** Attributes whose combinations are drawn equally often (temper 1) or nearly so. */
+  balance: z.strictObject({ by: z.array(z.string()).min(1), temper: fraction.default(1) }).optional(),
+  augment: AugmentRecipe.prefault({ crop: { scale: [0.3, 1] }, flip: 0.5 }),
+  /** File of an occlusion recipe: painted masks and other things in front of faces. */
+  occlusion: z.string().optional(),
+  extra: z.array(extra).default([]),
+  /** Attribute and values that are kept out of training and validated on. */
+  holdout: z.strictObject({ key: z.string(), values: z.array(z.string()).min(1) }).optional(),
+  validationFraction: z.number().gt(0).lt(1).default(0.15),
+  /** Evaluate after every so many epochs. */
+  evaluateEvery: z.number().positive().default(1),
+  /** Which metric chooses the weights that are kept. */
+  best: z.enum(["balanced_accuracy", "accuracy", "loss"]).default("balanced_accuracy"),
+  seed: z.number().int().min(0).default(42),
+});
+export type Recipe = z.infer<typeof Recipe>;
+
+/**
+ * A recipe from the content of its JSON file and from options of the command line, which win.
+ * @throws BeitError `recipe/invalid` naming the key, what was expected and what came
+ */
+export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
+  const given = typeof json === "object" && json !== null ? json : {};
+  const parsed = Recipe.safeParse({ ...given, ...overrides });
+  if (!parsed.success) throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+  return parsed.data;
+}

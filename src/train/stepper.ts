@@ -1,0 +1,136 @@
+import { sumName, type TrainingGraphs } from "../graph/training.ts";
+import type { Value } from "../graph/value.ts";
+import { encodeModel } from "../onnx/encode.ts";
+import { toModel } from "../onnx/model.ts";
+import type { EngineSession } from "../platform/engine.ts";
+import { startWorkers } from "../platform/threads.ts";
+import { compile } from "../session/session.ts";
+import { type DType, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import type { MicroRequest, MicroResponse, MicroWorkerData, Slot } from "./micro-worker.ts";
+
+/** Trainable and frozen parameters by name. */
+export type Parameters = ReadonlyMap<string, Tensor<"float32">>;
+
+/** Inputs of one micro-batch by name. */
+export type MicroBatch = MicroRequest["batches"][number];
+
+/** What one step gives: per micro-batch what the graph reports, and the summed gradients. */
+export interface StepResult {
+  readonly reports: MicroResponse;
+  /** Gradient of the sum of the micro-batches' losses, per parameter: divide by the number of micro-batches. */
+  readonly gradients: ReadonlyMap<string, Float32Array>;
+  /** Milliseconds per phase. */
+  readonly timings: { readonly prepareMs: number; readonly microMs: number; readonly finishMs: number };
+}
+
+/** Runs training steps over worker threads. */
+export interface Stepper {
+  step(parameters: Parameters, batches: readonly MicroBatch[]): Promise<StepResult>;
+  close(): Promise<void>;
+}
+
+function layOut(names: Iterable<readonly [string, readonly number[]]>): { slots: Slot[]; length: number } {
+  const slots: Slot[] = [];
+  let length = 0;
+  for (const [name, shape] of names) {
+    slots.push({ name, shape, offset: length });
+    length += sizeOf(shape);
+  }
+  return { slots, length };
+}
+
+const share = (length: number) => new SharedArrayBuffer(Math.max(4, length * 4));
+
+/** Adds the workers' sums, in the order of the workers, into tensors that onnxruntime accepts. */
+function reduceSums(slots: readonly Slot[], perWorker: readonly Float32Array[], totals: readonly Tensor<"float32">[]): void {
+  for (const [i, { offset }] of slots.entries()) {
+    const total = totals[i]!.data;
+    total.set(perWorker[0]!.subarray(offset, offset + total.length));
+    for (const sums of perWorker.slice(1)) {
+      for (let j = 0; j < total.length; j++) total[j] = total[j]! + sums[offset + j]!;
+    }
+  }
+}
+
+/** Names, shapes and types of the inputs of a micro-batch. */
+function describeInputs(inputs: readonly Value[]) {
+  return inputs.map(({ node, shape, dtype }) => ({
+    name: node.attributes.name as string,
+    shape,
+    dtype: dtype as DType,
+  }));
+}
+
+/**
+ * Starts the threads of a training step. Micro-batch i always goes to worker i mod `workers`, and sums are added in the
+ * order of the workers, so that a step gives the same bits every time.
+ */
+export async function createStepper(
+  graphs: TrainingGraphs,
+  inputs: readonly Value[],
+  options: { readonly workers: number; readonly threads: number },
+): Promise<Stepper> {
+  const prepared = layOut(graphs.prepared);
+  const summed = layOut(graphs.summed.map((name) => [name, graphs.prepared.get(name)!] as const));
+  const weights = share(prepared.length);
+  const sums = Array.from({ length: options.workers }, () => share(summed.length));
+  const all = options.workers * options.threads;
+  const prepare = Object.keys(graphs.prepare).length ? await compile(graphs.prepare, { threads: all }) : undefined;
+  const finish = await compile(graphs.finish, { threads: all });
+  const workers = await startWorkers<MicroRequest, MicroResponse>("train/micro-worker", options.workers, {
+    model: encodeModel(toModel(graphs.micro, { name: "micro" })),
+    threads: options.threads,
+    prepared: prepared.slots,
+    summed: summed.slots,
+    weights,
+    sums,
+    inputs: describeInputs(inputs),
+  } satisfies MicroWorkerData);
+  const shared = new Float32Array(weights);
+  const perWorker = sums.map((buffer) => new Float32Array(buffer));
+  const totals = summed.slots.map(({ shape }): Tensor<"float32"> => ({
+    dtype: "float32",
+    shape,
+    data: new Float32Array(sizeOf(shape)),
+  }));
+
+  const writeWeights = async (parameters: Parameters) => {
+    const computed = prepare ? await prepare.run(pick(prepare, parameters)) : {};
+    for (const { name, offset } of prepared.slots) {
+      shared.set((computed[name] ?? parameters.get(name)!).data as Float32Array, offset);
+    }
+  };
+
+  return {
+    async step(parameters, batches) {
+      const t0 = performance.now();
+      await writeWeights(parameters);
+      const t1 = performance.now();
+      const shares = perWorker.map((_, w) => batches.filter((_, i) => i % options.workers === w));
+      const answers = await Promise.all(
+        shares.map((own, w) => workers.request(w, { worker: w, batches: own })),
+      );
+      const t2 = performance.now();
+      reduceSums(summed.slots, perWorker, totals);
+      const feeds = Object.fromEntries(summed.slots.map(({ name }, i) => [sumName(name), totals[i]!]));
+      const results = await finish.run({ ...pick(finish, parameters), ...feeds });
+      const gradients = new Map(
+        Object.entries(results).map(([name, { data }]) => [name.slice("grad.".length), data as Float32Array]),
+      );
+      const reports = batches.map((_, i) => answers[i % options.workers]![Math.floor(i / options.workers)]!);
+      const t3 = performance.now();
+      return { reports, gradients, timings: { prepareMs: t1 - t0, microMs: t2 - t1, finishMs: t3 - t2 } };
+    },
+    async close() {
+      await workers.close();
+      await Promise.all([prepare?.release(), finish.release()]);
+    },
+  };
+}
+
+/** The parameters that a session reads. */
+function pick(session: EngineSession, parameters: Parameters): Record<string, Tensor> {
+  return Object.fromEntries(
+    session.inputNames.flatMap((name) => (parameters.has(name) ? [[name, parameters.get(name)!] as const] : [])),
+  );
+}
