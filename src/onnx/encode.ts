@@ -1,6 +1,13 @@
 import { PbfWriter } from "pbf";
 import { onnxTypes } from "../graph/elementwise.ts";
-import { attributeTypes, type AttributeProto, type ModelProto, type NodeProto, type TensorProto, type ValueInfo } from "./schema.ts";
+import {
+  type AttributeProto,
+  attributeTypes,
+  type ModelProto,
+  type NodeProto,
+  type TensorProto,
+  type ValueInfo,
+} from "./schema.ts";
 
 function writeAttribute({ name, type, value }: AttributeProto, pbf: PbfWriter): void {
   pbf.writeStringField(1, name);
@@ -69,16 +76,24 @@ export function encodeModelParts(model: ModelProto): Uint8Array[] {
   head.writeVarintField(1, model.irVersion);
   head.writeStringField(2, model.producerName);
   for (const opset of model.opsets) {
-    head.writeMessage(8, (o: typeof opset, p: PbfWriter) => {
-      p.writeStringField(1, o.domain);
-      p.writeVarintField(2, o.version);
-    }, opset);
+    head.writeMessage(
+      8,
+      (o: typeof opset, p: PbfWriter) => {
+        p.writeStringField(1, o.domain);
+        p.writeVarintField(2, o.version);
+      },
+      opset,
+    );
   }
   for (const [key, value] of Object.entries(model.metadata)) {
-    head.writeMessage(14, (_: undefined, p: PbfWriter) => {
-      p.writeStringField(1, key);
-      p.writeStringField(2, value);
-    }, undefined);
+    head.writeMessage(
+      14,
+      (_: undefined, p: PbfWriter) => {
+        p.writeStringField(1, key);
+        p.writeStringField(2, value);
+      },
+      undefined,
+    );
   }
   const body = new PbfWriter();
   for (const node of graph.nodes) body.writeMessage(1, writeNode, node);

@@ -1,6 +1,6 @@
-import type { Tensor } from "../tensor/tensor.ts";
 import { constantTensor, inputName, isConstant, isInput, type Node, type Value } from "../graph/value.ts";
 import { nodesOf } from "../graph/walk.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfo } from "./schema.ts";
 
 /** ONNX IR and operator set that are written: the oldest that has every op used (LayerNormalization 17, axes inputs 18). */
@@ -24,10 +24,10 @@ function attributesOf({ op, attributes }: Node): AttributeProto[] {
 }
 
 /** A Reshape target may hold one multiple of the symbolic batch; ONNX writes it as −1. */
-function targetTensor(tensor: Tensor): Tensor {
-  if (tensor.dtype !== "int64") return tensor;
-  return { ...tensor, data: (tensor.data as BigInt64Array).map((d) => (d < 0n ? -1n : d)) };
-}
+const targetTensor = (tensor: Tensor): Tensor => ({
+  ...tensor,
+  data: (tensor.data as BigInt64Array).map((d) => (d < 0n ? -1n : d)),
+});
 
 /**
  * A graph as an ONNX model: a transcription, node by node. Constants become initializers, inputs keep their names.
@@ -42,12 +42,25 @@ export function toModel(
   const initializers: TensorProto[] = [];
   const inputs: ValueInfo[] = [];
   const domains = new Set([""]);
-  const taken = new Set(Object.keys(outputs));
-  const addConstant = (value: Value) => {
-    const name = `c${initializers.length}`;
-    names.set(value, name);
-    const tensor = targetTensor(constantTensor(value)!);
+  const order = nodesOf(Object.values(outputs));
+  const taken = new Set([
+    ...Object.keys(outputs),
+    ...order.flatMap(({ outputs: [v] }) => (isInput(v!) ? [inputName(v!)] : [])),
+  ]);
+  const fresh = (name: string): string => (taken.has(name) ? fresh(`_${name}`) : name);
+  const addConstant = (known: Map<Value, string>, value: Value, tensor: Tensor): string => {
+    const before = known.get(value);
+    if (before) return before;
+    const name = fresh(`c${initializers.length}`);
+    known.set(value, name);
     initializers.push({ name, dtype: tensor.dtype, dims: tensor.shape, raw: rawBytes(tensor) });
+    return name;
+  };
+  const targets = new Map<Value, string>();
+  const nameOf = (value: Value, isTarget = false): string => {
+    if (!isConstant(value)) return names.get(value)!;
+    const tensor = constantTensor(value)!;
+    return isTarget ? addConstant(targets, value, targetTensor(tensor)) : addConstant(names, value, tensor);
   };
   const addInput = (value: Value) => {
     const name = inputName(value);
@@ -60,21 +73,16 @@ export function toModel(
   for (const [name, value] of Object.entries(outputs)) {
     if (!outputNames.has(value) && !isInput(value) && !isConstant(value)) outputNames.set(value, name);
   }
-  for (const node of nodesOf(Object.values(outputs))) {
+  for (const node of order) {
     const first = node.outputs[0]!;
-    if (isConstant(first)) addConstant(first);
-    else if (isInput(first)) addInput(first);
-    else {
-      for (const output of node.outputs) {
-        let name = outputNames.get(output) ?? `v${names.size}`;
-        while (!outputNames.has(output) && taken.has(name)) name = `_${name}`;
-        names.set(output, name);
-      }
+    if (isInput(first)) addInput(first);
+    else if (!isConstant(first)) {
+      for (const output of node.outputs) names.set(output, outputNames.get(output) ?? fresh(`v${names.size}`));
       domains.add(node.op.domain ?? "");
       nodes.push({
         opType: node.op.type,
         domain: node.op.domain ?? "",
-        inputs: node.inputs.map((value) => names.get(value)!),
+        inputs: node.inputs.map((value, i) => nameOf(value, node.op.type === "Reshape" && i === 1)),
         outputs: node.outputs.map((value) => names.get(value)!),
         attributes: attributesOf(node),
       });
@@ -82,7 +90,7 @@ export function toModel(
   }
   for (const [name, value] of Object.entries(outputs)) {
     if (outputNames.get(value) === name) continue;
-    nodes.push({ opType: "Identity", domain: "", inputs: [names.get(value)!], outputs: [name], attributes: [] });
+    nodes.push({ opType: "Identity", domain: "", inputs: [nameOf(value)], outputs: [name], attributes: [] });
   }
   return {
     irVersion: IR_VERSION,

@@ -1,5 +1,5 @@
-import type { DType } from "../tensor/tensor.ts";
 import type { Attribute } from "../graph/value.ts";
+import type { DType } from "../tensor/tensor.ts";
 
 /** ONNX messages as this project uses them. @see onnx/onnx.proto (IR version 10) */
 export interface ModelProto {
