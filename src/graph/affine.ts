@@ -1,6 +1,6 @@
 import { add, mul } from "./elementwise.ts";
 import { reshape, slice, transpose } from "./layout.ts";
-import { dimProduct, padRank } from "./shape.ts";
+import { dimProduct, padRank, sameDims } from "./shape.ts";
 import { applyAll, integersOf, type Node, type Value } from "./value.ts";
 
 /** A value seen as core · scale + shift, where scale and shift do not depend on the batch. */
@@ -48,34 +48,56 @@ function moveOperand(operand: Value, node: Node): Value | undefined {
   }
 }
 
-/**
- * Peels factors and terms that do not depend on the batch off a value, looking through Reshape, Transpose and Slice
- * (which are applied to the core and, as far as they broadcast, to scale and shift). Undefined when there are none.
- */
-export function peelAffine(value: Value, isBatch: (value: Value) => boolean): Affine | undefined {
+/** The operand that depends on the batch, and the other one; undefined unless there is one of each. */
+function sides({ op, inputs }: Node, isBatch: (value: Value) => boolean): { x: Value; operand: Value } | undefined {
+  if (op.type !== "Add" && op.type !== "Mul") return undefined;
+  const [a, b] = inputs as [Value, Value];
+  if (isBatch(a) === isBatch(b)) return undefined;
+  return isBatch(a) ? { x: a, operand: b } : { x: b, operand: a };
+}
+
+/** What lies below the last operation of a value that can be peeled off; undefined at the core. */
+function below(value: Value, isBatch: (value: Value) => boolean): Value | undefined {
   const { node } = value;
-  const { type } = node.op;
-  if (type === "Add" || type === "Mul") {
-    const [a, b] = node.inputs as [Value, Value];
-    if (isBatch(a) === isBatch(b)) return undefined;
-    const [x, operand] = isBatch(a) ? [a, b] : [b, a];
-    if (dimProduct(x.shape) !== dimProduct(value.shape)) return undefined; // x itself is broadcast
-    const inner = peelAffine(x, isBatch) ?? { core: x };
-    if (type === "Add") return { ...inner, shift: inner.shift ? add(inner.shift, operand) : operand };
-    return {
-      core: inner.core,
-      scale: inner.scale ? mul(inner.scale, operand) : operand,
-      ...(inner.shift ? { shift: mul(inner.shift, operand) } : {}),
-    };
-  }
-  if (!["Reshape", "Transpose", "Slice"].includes(type)) return undefined;
-  const inner = peelAffine(node.inputs[0]!, isBatch);
-  if (!inner) return undefined;
+  if (["Reshape", "Transpose", "Slice"].includes(node.op.type)) return node.inputs[0];
+  const x = sides(node, isBatch)?.x;
+  return x && sameDims(x.shape, value.shape) ? x : undefined; // else x itself is broadcast
+}
+
+function throughLayout(inner: Affine, node: Node): Affine | undefined {
   const scale = inner.scale && moveOperand(inner.scale, node);
   const shift = inner.shift && moveOperand(inner.shift, node);
   if ((inner.scale && !scale) || (inner.shift && !shift)) return undefined;
   const core = applyAll(node.op, [inner.core, ...node.inputs.slice(1)], node.attributes)[0]!;
   return { core, ...(scale ? { scale } : {}), ...(shift ? { shift } : {}) };
+}
+
+function withOperand(inner: Affine, type: string, operand: Value): Affine {
+  if (type === "Add") return { ...inner, shift: inner.shift ? add(inner.shift, operand) : operand };
+  return {
+    core: inner.core,
+    scale: inner.scale ? mul(inner.scale, operand) : operand,
+    ...(inner.shift ? { shift: mul(inner.shift, operand) } : {}),
+  };
+}
+
+/**
+ * Peels factors and terms that do not depend on the batch off a value, looking through Reshape, Transpose and Slice
+ * (which are applied to the core and, as far as they broadcast, to scale and shift). Undefined when there are none.
+ */
+export function peelAffine(value: Value, isBatch: (value: Value) => boolean): Affine | undefined {
+  const path: Node[] = [];
+  for (let at: Value | undefined = value, next = below(at, isBatch); next; next = below(at, isBatch)) {
+    path.push(at.node);
+    at = next;
+  }
+  let affine: Affine | undefined;
+  for (const node of path.reverse()) {
+    const split = sides(node, isBatch);
+    if (split) affine = withOperand(affine ?? { core: split.x }, node.op.type, split.operand);
+    else affine = affine && throughLayout(affine, node);
+  }
+  return affine;
 }
 
 /** An operand that varies along the last axis only, as a vector [width] or scalar []; undefined when it varies elsewhere. */

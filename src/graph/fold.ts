@@ -6,7 +6,7 @@ import { matMul } from "./matmul.ts";
 import { isStandardize, layerNormalization, standardize } from "./normalize.ts";
 import { reduceMean } from "./reduce.ts";
 import { type Outputs, type Rule, rewrite } from "./rewrite.ts";
-import { dimProduct, padRank } from "./shape.ts";
+import { dimProduct, padRank, sameDims } from "./shape.ts";
 import type { Node, Value } from "./value.ts";
 import { consumers } from "./walk.ts";
 
@@ -22,10 +22,24 @@ function onMatrix(w: Value, plain: (w: Value) => Value, transposed: (v: Value) =
 }
 
 const column = (v: Value) => (v.shape.length ? reshape(v, [v.shape[0]!, 1]) : v);
-const scaleRows = (w: Value, s: Value) => onMatrix(w, (m) => mul(m, column(s)), (m) => mul(m, s));
-const scaleColumns = (w: Value, s: Value) => onMatrix(w, (m) => mul(m, s), (m) => mul(m, column(s)));
+const scaleRows = (w: Value, s: Value) =>
+  onMatrix(
+    w,
+    (m) => mul(m, column(s)),
+    (m) => mul(m, s),
+  );
+const scaleColumns = (w: Value, s: Value) =>
+  onMatrix(
+    w,
+    (m) => mul(m, s),
+    (m) => mul(m, column(s)),
+  );
 const centreRows = (w: Value) =>
-  onMatrix(w, (m) => sub(m, reduceMean(m, [0], true)), (m) => sub(m, reduceMean(m, [1], true)));
+  onMatrix(
+    w,
+    (m) => sub(m, reduceMean(m, [0], true)),
+    (m) => sub(m, reduceMean(m, [1], true)),
+  );
 
 /** Row vector (or scalar) times matrix [in, out] as a vector [out]. */
 function vectorMatrix(v: Value, w: Value): Value {
@@ -45,23 +59,32 @@ function scaleInto(x: Value, s: Value, isBatch: (v: Value) => boolean): Value | 
   return scaled && add(scaled, mul(shift, factor));
 }
 
-function foldRules(isBatch: (v: Value) => boolean): Rule[] {
-  /** LN(x) γ + β → the affine part spelled out, for the next product to take up. */
-  const layerNorm: Rule = ({ op, inputs, attributes, outputs }) => {
+type Dependence = (value: Value) => boolean;
+
+/** LN(x) γ + β → the affine part spelled out, for the next product to take up. */
+const layerNorm =
+  (): Rule =>
+  ({ op, inputs, attributes, outputs }) => {
     if (op.type !== "LayerNormalization" || isStandardize(outputs[0]!)) return undefined;
     const [x, gamma, beta] = inputs as [Value, Value, Value];
     return add(mul(standardize(x, attributes.epsilon as number), gamma), beta);
   };
-  /** (x W + b) s → x (W s) + b s. */
-  const scale: Rule = ({ op, inputs }) => {
+
+/** (x W + b) s → x (W s) + b s. */
+const scale =
+  (isBatch: Dependence): Rule =>
+  ({ op, inputs, outputs }) => {
     if (op.type !== "Mul") return undefined;
     const [a, b] = inputs as [Value, Value];
     if (isBatch(a) === isBatch(b)) return undefined;
     const [x, s] = isBatch(a) ? [a, b] : [b, a];
-    return scaleInto(x, s, isBatch);
+    return sameDims(x.shape, outputs[0]!.shape) ? scaleInto(x, s, isBatch) : undefined;
   };
-  /** (x s + t) W → x (s W) + t W. */
-  const product: Rule = ({ op, inputs }) => {
+
+/** (x s + t) W → x (s W) + t W. */
+const product =
+  (isBatch: Dependence): Rule =>
+  ({ op, inputs }) => {
     const [x, w] = inputs as [Value, Value];
     if (op.type !== "MatMul" || isBatch(w) || !isBatch(x) || w.shape.length !== 2) return undefined;
     const peeled = peelAffine(x, isBatch);
@@ -72,8 +95,11 @@ function foldRules(isBatch: (v: Value) => boolean): Rule[] {
     const y = matMul(peeled.core, s ? scaleRows(w, s) : w);
     return t ? add(y, vectorMatrix(t, w)) : y;
   };
-  /** softmax(·) (V + 1 t) → softmax(·) V + 1 t, since the rows of a softmax sum to one. */
-  const attention: Rule = ({ op, inputs }) => {
+
+/** softmax(·) (V + 1 t) → softmax(·) V + 1 t, since the rows of a softmax sum to one. */
+const attention =
+  (isBatch: Dependence): Rule =>
+  ({ op, inputs }) => {
     const [p, v] = inputs as [Value, Value];
     if (op.type !== "MatMul" || p.node.op.type !== "Softmax") return undefined;
     const peeled = peelAffine(v, isBatch);
@@ -81,8 +107,11 @@ function foldRules(isBatch: (v: Value) => boolean): Rule[] {
     if (padRank(peeled.shift.shape, v.shape.length).at(-2) !== 1) return undefined;
     return add(matMul(p, peeled.core), peeled.shift);
   };
-  /** (x + p) + q → x + (p + q). */
-  const shifts: Rule = ({ op, inputs, outputs }) => {
+
+/** (x + p) + q → x + (p + q). */
+const shifts =
+  (isBatch: Dependence): Rule =>
+  ({ op, inputs, outputs }) => {
     if (op.type !== "Add") return undefined;
     const [x, q] = inputs as [Value, Value];
     if (isBatch(q) || x.node.op.type !== "Add") return undefined;
@@ -90,8 +119,9 @@ function foldRules(isBatch: (v: Value) => boolean): Rule[] {
     if (isBatch(p) || !isBatch(y) || dimProduct(y.shape) !== dimProduct(outputs[0]!.shape)) return undefined;
     return add(y, add(p, q));
   };
-  return [layerNorm, scale, attention, product, shifts];
-}
+
+/** Rules of the folding, in the order in which they are tried; a test switches them off one by one. */
+export const foldings = { layerNorm, scale, attention, product, shifts };
 
 /** LayerNorms whose affine part found no product to go into are put together again. */
 function restoreLayerNorm(isBatch: (v: Value) => boolean): Rule {
@@ -100,16 +130,20 @@ function restoreLayerNorm(isBatch: (v: Value) => boolean): Rule {
     const [normalized, gamma] = inputs[0]!.node.inputs as [Value, Value];
     const beta = inputs[1]!;
     if (isBatch(beta) || isBatch(gamma) || !isStandardize(normalized)) return undefined;
-    if (gamma.shape.length !== 1 || beta.shape.length !== 1) return undefined;
+    const width = [normalized.shape.at(-1)!];
+    if (!sameDims(gamma.shape, width) || !sameDims(beta.shape, width)) return undefined;
     const { inputs: operands, attributes } = normalized.node;
     return layerNormalization(operands[0]!, gamma, beta, attributes.epsilon as number);
   };
 }
 
-/** The folded graph: same outputs up to rounding, less work per token. */
-export function fold(outputs: Outputs): Record<string, Value> {
+/** The folded graph: same outputs up to rounding, less work per token. `skip` leaves rules out (tests, measurements). */
+export function fold(outputs: Outputs, skip: readonly (keyof typeof foldings)[] = []): Record<string, Value> {
   const isBatch = batchDependence();
-  return rewrite(rewrite(outputs, ...foldRules(isBatch)), restoreLayerNorm(isBatch));
+  const rules = Object.entries(foldings).flatMap(([name, rule]) =>
+    skip.includes(name as keyof typeof foldings) ? [] : [rule(isBatch)],
+  );
+  return rewrite(rewrite(outputs, ...rules), restoreLayerNorm(isBatch));
 }
 
 /**
@@ -124,9 +158,9 @@ export function centreWeights(outputs: Outputs): Record<string, Value> {
   const centred = (original: Node): boolean => {
     const value = original.outputs[0]!;
     if (original.op.type !== "LayerNormalization" || !isStandardize(value) || returned.has(value)) return false;
-    return users.get(value)!.every(
-      ({ op, inputs: [x, w] }) => op.type === "MatMul" && x === value && !isBatch(w!) && w!.shape.length === 2,
-    );
+    return users
+      .get(value)!
+      .every(({ op, inputs: [x, w] }) => op.type === "MatMul" && x === value && !isBatch(w!) && w!.shape.length === 2);
   };
   return rewrite(outputs, (node, original) => {
     if (centred(original)) return standardize(node.inputs[0]!, node.attributes.epsilon as number, true);

@@ -1,12 +1,12 @@
+import { float32 } from "../tensor/tensor.ts";
 import { add, mul } from "./elementwise.ts";
 import { reshape, transpose } from "./layout.ts";
-import { fusedMatMul, type FusedMatMulFlags, matMul } from "./matmul.ts";
+import { type FusedMatMulFlags, fusedMatMul, matMul } from "./matmul.ts";
 import { reduceSum } from "./reduce.ts";
 import { deduplicate, type Outputs, type Rule, rewrite } from "./rewrite.ts";
 import { dimProduct, sameDims } from "./shape.ts";
 import { constant, integersOf, type Node, scalarOf, type Value } from "./value.ts";
 import { consumers } from "./walk.ts";
-import { float32 } from "../tensor/tensor.ts";
 
 // Lowering: the same values in the form that onnxruntime computes fastest. Each rule is local; the measurements behind
 // them are in docs/log.md.
@@ -18,7 +18,10 @@ const simplify: Rule = ({ op, inputs, attributes, outputs }) => {
   const [x, y] = inputs as [Value, Value];
   if (op.type === "Transpose" && isOp(x, "Transpose")) {
     const inner = x.node.attributes.perm as readonly number[];
-    return transpose(x.node.inputs[0]!, (attributes.perm as readonly number[]).map((axis) => inner[axis]!));
+    return transpose(
+      x.node.inputs[0]!,
+      (attributes.perm as readonly number[]).map((axis) => inner[axis]!),
+    );
   }
   if (op.type === "Reshape" && isOp(x, "Reshape")) return reshape(x.node.inputs[0]!, outputs[0]!.shape);
   if (op.type === "Reshape" && sameDims(x.shape, outputs[0]!.shape)) return x;
@@ -41,7 +44,9 @@ function rowSums(outputs: Outputs): Rule {
     if (!isOp(dP, "MatMul") || !isOp(p, "Softmax")) return undefined;
     const [dO, vT] = dP.node.inputs as [Value, Value];
     if (!isOp(vT, "Transpose")) return undefined;
-    const product = users.get(p)?.find(({ op: o, inputs: [a, b] }) => o.type === "MatMul" && a === p && transposes(vT, b!));
+    const product = users
+      .get(p)
+      ?.find(({ op: o, inputs: [a, b] }) => o.type === "MatMul" && a === p && transposes(vT, b!));
     return product && reduceSum(mul(now(dO), now(product.outputs[0]!)), [rank - 1], true);
   };
 }
@@ -73,8 +78,11 @@ const turnProduct: Rule = ({ op, inputs: [product], outputs }) => {
   return isOp(a, "Transpose") ? matMul(transpose(b, [1, 0]), transpose(a, [1, 0])) : undefined;
 };
 
-/** How FusedMatMul can read an operand through a Transpose; undefined when it cannot. */
-function readThrough(value: Value): { source: Value; trans: 0 | 1; transBatch: 0 | 1 } | undefined {
+/**
+ * How FusedMatMul can read an operand through a Transpose; undefined when it cannot. It moves the first axis behind the
+ * batch axes only for two operands of the same rank (onnxruntime matmul_helper.h).
+ */
+function readThrough(value: Value, sameRank: boolean): { source: Value; trans: 0 | 1; transBatch: 0 | 1 } | undefined {
   if (!isOp(value, "Transpose")) return undefined;
   const perm = value.node.attributes.perm as readonly number[];
   const rank = perm.length;
@@ -82,7 +90,7 @@ function readThrough(value: Value): { source: Value; trans: 0 | 1; transBatch: 0
   const order = [...perm.keys()];
   const is = (expected: readonly number[]) => expected.every((axis, i) => axis === perm[i]);
   if (is([...order.slice(0, -2), rank - 1, rank - 2])) return { source, trans: 1, transBatch: 0 };
-  if (rank < 3) return undefined;
+  if (rank < 3 || !sameRank) return undefined;
   const batch = order.slice(1, -1);
   if (is([...batch, 0, rank - 1])) return { source, trans: 0, transBatch: 1 };
   if (is([...batch, rank - 1, 0])) return { source, trans: 1, transBatch: 1 };
@@ -92,7 +100,8 @@ function readThrough(value: Value): { source: Value; trans: 0 | 1; transBatch: 0
 /** MatMul over transposed operands → FusedMatMul that reads them in place. */
 const fuseTransposes: Rule = ({ op, inputs }) => {
   if (op.type !== "MatMul") return undefined;
-  const [a, b] = inputs.map((value) => readThrough(value));
+  const sameRank = inputs[0]!.shape.length === inputs[1]!.shape.length;
+  const [a, b] = inputs.map((value) => readThrough(value, sameRank));
   if (!a && !b) return undefined;
   const flags: FusedMatMulFlags = {
     transA: a?.trans ?? 0,

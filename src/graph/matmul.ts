@@ -46,7 +46,11 @@ const fusedMatMulOp: Op = {
   floats: ["alpha"],
   infer: ([a, b], { transA, transB, transBatchA, transBatchB }) => ({
     dtype: a!.dtype,
-    shape: productShape("FusedMatMul", oriented(a!.shape, transA, transBatchA), oriented(b!.shape, transB, transBatchB)),
+    shape: productShape(
+      "FusedMatMul",
+      oriented(a!.shape, transA, transBatchA),
+      oriented(b!.shape, transB, transBatchB),
+    ),
   }),
   gradient: "made after differentiation, by the lowering pass",
 };

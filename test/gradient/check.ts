@@ -3,17 +3,30 @@ import { input, inputName, isInput, type Value } from "../../src/graph/value.ts"
 import { nodesOf } from "../../src/graph/walk.ts";
 import { evaluate } from "../../src/session/session.ts";
 import { random } from "../../src/tensor/random.ts";
-import type { Tensor } from "../../src/tensor/tensor.ts";
+import { sizeOf, type Tensor } from "../../src/tensor/tensor.ts";
 import { type Dense, interpret } from "./reference.ts";
+
+type Outputs = Readonly<Record<string, Value>>;
+type Feeds = Readonly<Record<string, Tensor>>;
 
 /** Values of a named float32 input: uniform in [low, high), reproducible. */
 export function uniform(name: string, shape: readonly number[], low = -1, high = 1): Tensor<"float32"> {
   const stream = random(name, ...shape);
-  const count = shape.reduce((a, b) => a * b, 1);
-  return { dtype: "float32", shape, data: Float32Array.from({ length: count }, () => stream.uniform(low, high)) };
+  return {
+    dtype: "float32",
+    shape,
+    data: Float32Array.from({ length: sizeOf(shape) }, () => stream.uniform(low, high)),
+  };
 }
 
-const dense = ({ shape, data }: Tensor): Dense => ({ shape, data: Float64Array.from(data as Float32Array, Number) });
+const inputsOf = (outputs: Outputs): Value[] =>
+  nodesOf(Object.values(outputs)).flatMap(({ outputs: [v] }) => (isInput(v!) ? [v!] : []));
+
+/** Uniform values for every float32 input of a graph that `given` does not name. */
+export function feedsFor(outputs: Outputs, given: Feeds = {}): Record<string, Tensor> {
+  const named = inputsOf(outputs).map((value) => [inputName(value), value.shape] as const);
+  return Object.fromEntries(named.map(([name, shape]) => [name, given[name] ?? uniform(name, shape)]));
+}
 
 /** Worst difference relative to the largest expected number (or 1 when all are smaller). */
 export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number>): number {
@@ -29,6 +42,29 @@ export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number
   return worst / largest;
 }
 
+/** Worst relative error between two graphs of the same outputs, both run by onnxruntime on the same values. */
+export async function disagreement(before: Outputs, after: Outputs, given: Feeds = {}): Promise<number> {
+  const feeds = feedsFor(before, given);
+  const [expected, actual] = [await evaluate(before, feeds), await evaluate(after, feeds)];
+  const errors = Object.entries(expected).map(([name, { shape, data }]) => {
+    const other = actual[name];
+    if (other?.shape.join() !== shape.join()) throw new RangeError(`${name}: [${shape}] became [${other?.shape}]`);
+    return worstError(other.data as Float32Array, data as Float32Array);
+  });
+  return Math.max(...errors);
+}
+
+const floatInputs = (y: Value) => inputsOf({ y }).filter(({ dtype }) => dtype === "float32");
+
+/** A value and, by `grad.NAME`, the gradients of Σ seed · value by its float32 inputs; `seed` is an input too. */
+export function withGradients(value: Value): Record<string, Value> {
+  const targets = floatInputs(value);
+  const found = gradients([{ value, seed: input("seed", value.shape, "batch") }], targets);
+  const named = targets.flatMap((target, i) => (found[i] ? [[`grad.${inputName(target)}`, found[i]] as const] : []));
+  return { value, ...Object.fromEntries(named) };
+}
+
+const dense = ({ shape, data }: Tensor): Dense => ({ shape, data: Float64Array.from(data as Float32Array, Number) });
 const dot = (a: Float64Array, b: Float64Array) => a.reduce((sum, v, i) => sum + v * b[i]!, 0);
 
 /** Central differences of Σ seed · y by every element of one input, in float64. */
@@ -47,7 +83,7 @@ function differences(y: Value, feeds: Readonly<Record<string, Dense>>, name: str
 export interface GradientReport {
   /** Worst relative error of the value that onnxruntime computes. */
   readonly value: number;
-  /** Worst relative error of each gradient that onnxruntime computes. */
+  /** Worst relative error of each gradient that onnxruntime computes; a missing gradient counts as zeros. */
   readonly gradients: Readonly<Record<string, number>>;
 }
 
@@ -58,24 +94,19 @@ export interface GradientReport {
  */
 export async function checkGradient(
   y: Value,
-  feeds: Readonly<Record<string, Tensor>>,
+  given: Feeds,
   options: { readonly valueOnly?: boolean } = {},
 ): Promise<GradientReport> {
-  const targets = options.valueOnly
-    ? []
-    : nodesOf([y]).flatMap(({ outputs: [v] }) => (isInput(v!) && v!.dtype === "float32" ? [v!] : []));
+  const feeds = feedsFor({ y }, given);
   const seed = uniform("seed", y.shape);
-  const found = gradients([{ value: y, seed: input("seed", y.shape, "batch") }], targets);
-  const wanted: Record<string, Value> = { value: y };
-  for (const [i, gradient] of found.entries()) if (gradient) wanted[`grad.${inputName(targets[i]!)}`] = gradient;
-  const actual = await evaluate(wanted, { ...feeds, seed });
+  const actual = await evaluate(options.valueOnly ? { value: y } : withGradients(y), { ...feeds, seed });
   const exact = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, dense(tensor)]));
   const report: Record<string, number> = {};
-  for (const target of targets) {
+  for (const target of options.valueOnly ? [] : floatInputs(y)) {
     const name = inputName(target);
     const expected = differences(y, exact, name, dense(seed).data);
-    const got = actual[`grad.${name}`];
-    report[name] = worstError((got?.data ?? new Float32Array(expected.length)) as Float32Array, expected);
+    const got = actual[`grad.${name}`]?.data ?? new Float32Array(expected.length);
+    report[name] = worstError(got as Float32Array, expected);
   }
   return { value: worstError(actual.value!.data as Float32Array, interpret([y], exact)[0]!.data), gradients: report };
 }
