@@ -2,15 +2,28 @@
 import { BeitError } from "../platform/errors.ts";
 import { createProgram } from "./program.ts";
 
-/** The one place that ends the process: 0 ok, 1 failed, 2 misuse, 3 threshold not met, 130 interrupted after saving. */
-async function main(): Promise<void> {
-  try {
-    await createProgram().parseAsync();
-  } catch (error) {
-    if (!(error instanceof BeitError)) throw error;
+/** What went wrong in words; a stack trace only on demand, since it helps nobody but who mends this program. */
+function report(error: unknown): void {
+  if (error instanceof BeitError) {
     process.stderr.write(`beit: ${error.message}\n`);
     process.exitCode = error.code.startsWith("usage/") ? 2 : 1;
+    return;
   }
+  const message = error instanceof Error ? error.message : String(error);
+  const hint = "This is a fault of beit: please report it, with the stack trace that BEIT_DEBUG=1 adds.";
+  process.stderr.write(`beit: unexpected error: ${message}\n${hint}\n`);
+  if (process.env.BEIT_DEBUG && error instanceof Error) process.stderr.write(`${error.stack}\n`);
+  process.exitCode = 1;
+}
+
+/** The one place that ends the process: 0 ok, 1 failed, 2 misuse, 3 threshold not met, 130 interrupted after saving. */
+async function main(): Promise<void> {
+  process.stdout.on("error", (error: NodeJS.ErrnoException) => {
+    if (error.code === "EPIPE") process.exit(0); // whoever reads has seen enough, as `head` does
+    report(error);
+    process.exit();
+  });
+  await createProgram().parseAsync().catch(report);
 }
 
 await main();

@@ -1,0 +1,110 @@
+import { BeitError } from "../platform/errors.ts";
+import { packagePath } from "../platform/package.ts";
+import type { Picture } from "./batch.ts";
+import { loadModel, type Model } from "./model.ts";
+import { createPredictor, type Predictor } from "./predictor.ts";
+import { type ClassScore, topScores } from "./scores.ts";
+
+/** Where the model that comes with this package lies: faces with and without a mask. */
+export const shippedModel = (): string => packagePath("models/face-mask");
+
+/**
+ * A picture: the path of a file, the content of one (Buffer, Uint8Array, Blob), or decoded 8-bit pixels, row-major with
+ * 1 (grey), 3 (RGB) or 4 (RGBA, alpha ignored) bytes each.
+ */
+export type ImageInput =
+  | string
+  | Uint8Array
+  | Blob
+  | { readonly width: number; readonly height: number; readonly data: Uint8Array | Uint8ClampedArray };
+
+/** What a call may ask for. */
+export interface ClassifyOptions {
+  /** Classes returned for each picture, best first. Default 5. */
+  readonly top_k?: number;
+}
+
+/** A classifier ready for pictures. */
+export interface ImageClassifier {
+  (image: ImageInput, options?: ClassifyOptions): Promise<ClassScore[]>;
+  (images: readonly ImageInput[], options?: ClassifyOptions): Promise<ClassScore[][]>;
+  readonly model: Model;
+  /** Frees the model and ends its threads. */
+  close(): Promise<void>;
+}
+
+/** How a pipeline works. */
+export interface PipelineOptions extends ClassifyOptions {
+  /** Threads; 0 (default) works in the calling thread, which starts soonest; a server wants at least 1. */
+  readonly workers?: number;
+}
+
+/**
+ * The model of a path, if it is a classifier.
+ * @throws BeitError `model/not-a-classifier`, and as `loadModel`
+ */
+export async function loadClassifier(path: string): Promise<Model> {
+  const model = await loadModel(path);
+  if (model.task === "classification") return model;
+  throw new BeitError("model/not-a-classifier", `${path}: is a model of ${model.task}, expected an image classifier`);
+}
+
+/**
+ * A function from pictures to labels and scores, as transformers' pipelines are: one picture gives a list of
+ * `{ label, score }`, best first; an array gives an array of lists.
+ * @param model a model folder, a file of weights, or a loaded model; default: the face-mask detector of this package
+ * @throws BeitError `pipeline/unknown-task`; as `loadModel`; from the function for a picture that cannot be read
+ */
+export async function pipeline(
+  task: "image-classification",
+  model: string | Model = shippedModel(),
+  options: PipelineOptions = {},
+): Promise<ImageClassifier> {
+  if (task !== "image-classification") {
+    throw new BeitError("pipeline/unknown-task", `pipeline: task "${task}" is not known; known: image-classification`);
+  }
+  const loaded = typeof model === "string" ? await loadClassifier(model) : model;
+  const predictor = await createPredictor(loaded, { workers: options.workers ?? 0 });
+  const { top_k: usual = 5 } = options;
+  async function classify(images: ImageInput | readonly ImageInput[], { top_k = usual }: ClassifyOptions = {}) {
+    if (!isList(images)) return (await classifyAll(predictor, loaded, [images], top_k))[0]!;
+    return classifyAll(predictor, loaded, images, top_k);
+  }
+  return Object.assign(classify as ImageClassifier, { model: loaded, close: () => predictor.close() });
+}
+
+const isList = (images: ImageInput | readonly ImageInput[]): images is readonly ImageInput[] => Array.isArray(images);
+
+async function classifyAll(predictor: Predictor, { config }: Model, images: readonly ImageInput[], count: number) {
+  const pictures = await Promise.all(images.map(toPicture));
+  const all: ClassScore[][] = [];
+  for await (const outcome of predictor.scores(pictures)) {
+    if ("error" in outcome) throw outcome.error;
+    all.push(topScores(outcome.logits, config, count));
+  }
+  return all;
+}
+
+/** @throws BeitError `pipeline/bad-input` */
+async function toPicture(image: ImageInput, index: number): Promise<Picture> {
+  if (typeof image === "string") return image;
+  if (image instanceof Uint8Array) return { bytes: image, name: `picture ${index + 1}` };
+  if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name: `picture ${index + 1}` };
+  const { width, height, data } = image;
+  const channels = data.length / (width * height);
+  const isSize = (value: number) => Number.isInteger(value) && value > 0;
+  if (!isSize(width) || !isSize(height) || ![1, 3, 4].includes(channels)) {
+    const message = `expected a path, a file's content or pixels of 1, 3 or 4 bytes, got ${width} x ${height} pixels in ${data.length} bytes`;
+    throw new BeitError("pipeline/bad-input", `picture ${index + 1}: ${message}`);
+  }
+  return { width, height, data: toRgb(data, channels) };
+}
+
+function toRgb(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
+  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
+  const out = new Uint8Array((data.length / channels) * 3);
+  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
+    for (let c = 0; c < 3; c++) out[to + c] = data[from + (channels === 1 ? 0 : c)]!;
+  }
+  return out;
+}

@@ -1,0 +1,21 @@
+/**
+ * Image transformers for TypeScript: load, run, evaluate and train BEiT.
+ * @packageDocumentation
+ */
+export type { BeitConfig, Task } from "./beit/config.ts";
+export type { ClassificationMetrics, ClassMetrics } from "./evaluate/classification.ts";
+export { loadModel, type Model, type ModelSource } from "./evaluate/model.ts";
+export {
+  type ClassifyOptions,
+  type ImageClassifier,
+  type ImageInput,
+  type PipelineOptions,
+  pipeline,
+} from "./evaluate/pipeline.ts";
+export type { ClassScore } from "./evaluate/scores.ts";
+export type { ImageProcessor } from "./image/processor.ts";
+export { BeitError } from "./platform/errors.ts";
+export { type EvaluateOptions, type Evaluation, evaluateDataset as evaluate } from "./report/evaluate.ts";
+export type { Tensor } from "./tensor/tensor.ts";
+export { type RunOptions, type TrainEvent, type TrainResult, train } from "./train/loop.ts";
+export { parseRecipe, type Recipe } from "./train/recipe.ts";

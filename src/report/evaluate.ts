@@ -1,0 +1,82 @@
+import { accuracyIntervals } from "../evaluate/bootstrap.ts";
+import { classificationMetrics } from "../evaluate/classification.ts";
+import { type ScoredDataset, type ScoreOptions, scoreDataset, type Unreadable } from "../evaluate/dataset.ts";
+import { worstMistakes } from "../evaluate/mistakes.ts";
+import type { Classifier } from "../evaluate/predictor.ts";
+import { bySubset, type SubsetMetrics } from "../evaluate/subsets.ts";
+import { fitTemperature } from "../evaluate/temperature.ts";
+import { BeitError } from "../platform/errors.ts";
+import { type EvaluationReport, evaluationRecord } from "./evaluation.ts";
+import { speedMetrics, type TrainerMetrics } from "./trainer.ts";
+
+/** What to evaluate and what to report. */
+export interface EvaluateOptions extends ScoreOptions {
+  /** Attributes of the data set ("source") whose values are reported one by one. */
+  readonly by?: readonly string[];
+  /** Most mistakes listed, most confident first. Default 20. */
+  readonly mistakes?: number;
+}
+
+/** A finished evaluation. */
+export interface Evaluation {
+  readonly report: EvaluationReport;
+  readonly split: string;
+  readonly unreadable: readonly Unreadable[];
+}
+
+const BATCH = 8; // Trainer's per_device_eval_batch_size, which its steps count
+
+/**
+ * Evaluates a classifier on a data set.
+ * @param model a classifier with the name to report
+ * @throws BeitError as `scoreDataset`, and `dataset/unknown-attribute` for an attribute in `by` that no picture has
+ */
+export async function evaluateDataset(
+  model: Classifier & { readonly name: string },
+  root: string,
+  options: EvaluateOptions = {},
+): Promise<Evaluation> {
+  const result = await scoreDataset(model, root, options);
+  const { samples, scored, split, unreadable, runtimeSeconds } = result;
+  const mistakes = worstMistakes(scored, options.mistakes ?? 20);
+  const report: EvaluationReport = {
+    model: model.name,
+    dataset: root,
+    metrics: classificationMetrics(scored),
+    intervals: accuracyIntervals(scored),
+    ...(options.by && { by: Object.fromEntries(options.by.map((key) => [key, subsetsOf(result, key)])) }),
+    temperature: fitTemperature(scored),
+    runtimeSeconds,
+    mistakes: mistakes.map(({ index, ...mistake }) => ({ file: samples[index]!.id, ...mistake })),
+  };
+  return { report, split, unreadable };
+}
+
+function subsetsOf({ samples, scored }: ScoredDataset, key: string): SubsetMetrics[] {
+  if (!samples.some(({ attributes }) => key in attributes)) {
+    const known = [...new Set(samples.flatMap(({ attributes }) => Object.keys(attributes)))];
+    const there = known.length > 0 ? `it has ${known.join(", ")}` : "it has none; a metadata.csv gives some";
+    throw new BeitError("dataset/unknown-attribute", `the data set has no attribute ${key}: ${there}`);
+  }
+  return bySubset(
+    scored,
+    samples.map(({ attributes }) => attributes[key] ?? ""),
+  );
+}
+
+/** The JSON of an evaluation: that of its report, the split, and what could not be read. */
+export function evaluationJson({ report, split, unreadable }: Evaluation) {
+  return { ...evaluationRecord(report), split, unreadable };
+}
+
+/** The same as Trainer reports it: `eval_accuracy`, `eval_loss`, `eval_runtime` … */
+export function evaluationTrainerMetrics({ metrics, runtimeSeconds = 0 }: EvaluationReport): TrainerMetrics {
+  const { samples, accuracy, balanced_accuracy, loss } = metrics;
+  return {
+    eval_accuracy: accuracy,
+    eval_balanced_accuracy: balanced_accuracy,
+    eval_loss: loss,
+    eval_samples: samples,
+    ...speedMetrics("eval", runtimeSeconds, { samples, steps: Math.ceil(samples / BATCH) }),
+  };
+}
