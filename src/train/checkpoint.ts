@@ -21,6 +21,8 @@ export interface RunState {
   step: number;
   /** Sum of the step losses so far. */
   lossSum: number;
+  /** Losses of the steps since the last report. */
+  recentLosses: number[];
   /** Training seconds so far, over all sessions of the run. */
   seconds: number;
   /** Of these, seconds spent evaluating and saving. */

@@ -1,44 +1,65 @@
-import { createLoader } from "../dataset/loader.ts";
+import type { Batch } from "../dataset/loader.ts";
 import type { ClassificationMetrics } from "../evaluate/classification.ts";
 import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
-import { defaultProcessor } from "../image/processor.ts";
 import { clipCoefficient, globalNorm } from "../optim/clip.ts";
 import { updateEma } from "../optim/ema.ts";
-import { schedule } from "../optim/schedule.ts";
 import { updateParameters } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
-import { coreCount } from "../platform/machine.ts";
 import { lockFolder } from "../platform/runs.ts";
 import { type RunState, saveCheckpoint } from "./checkpoint.ts";
-import { epochPlan, openTrainingData, stepsPerEpoch, type TrainingData } from "./data.ts";
-import { fineTuneStep, microBatches } from "./fine-tune.ts";
+import { epochPlan, type TrainingData } from "./data.ts";
+import { microBatches } from "./fine-tune.ts";
 import type { Recipe } from "./recipe.ts";
-import { startModel } from "./start.ts";
-import { copyAll, freshState, groupsOf, loadBest, resumeFrom, saveBest } from "./state.ts";
-import { createStepper, type StepResult } from "./stepper.ts";
+import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
+import { copyAll, saveBest } from "./state.ts";
+import type { StepResult } from "./stepper.ts";
 
-/** Where and how a run happens: nothing here changes its result. */
-export interface RunOptions {
-  readonly output: string;
-  /** Go on from the newest checkpoint in `output`, if there is one. */
-  readonly resume?: boolean;
-  /** Ends the run after the step at hand, saved. */
-  readonly signal?: AbortSignal;
-  readonly workers?: number;
-  readonly threads?: number;
-  /** Steps between checkpoints. */
-  readonly saveEvery?: number;
-  /** Steps between progress events. */
-  readonly logEvery?: number;
-}
+export type { RunOptions } from "./run.ts";
 
 /** What a run tells as it goes. */
 export type TrainEvent =
-  | { readonly kind: "start"; readonly recipe: Recipe; readonly samples: number; readonly validation: number; readonly classes: readonly string[]; readonly parameters: number; readonly from: string; readonly loaded: number; readonly totalSteps: number; readonly step: number }
-  | { readonly kind: "step"; readonly step: number; readonly totalSteps: number; readonly epoch: number; readonly loss: number; readonly learningRate: number; readonly gradientNorm: number; readonly imagesPerSecond: number; readonly etaSeconds: number; readonly waitingShare: number }
-  | { readonly kind: "evaluation"; readonly step: number; readonly epoch: number; readonly metrics: ClassificationMetrics; readonly best: boolean }
+  | ({ readonly kind: "start" } & StartReport)
+  | ({ readonly kind: "step" } & StepReport)
+  | {
+      readonly kind: "evaluation";
+      readonly step: number;
+      readonly epoch: number;
+      readonly metrics: ClassificationMetrics;
+      /** Better than all before it. */
+      readonly best: boolean;
+    }
   | { readonly kind: "checkpoint"; readonly step: number }
   | { readonly kind: "interrupted"; readonly step: number };
+
+/** What is about to happen. */
+export interface StartReport {
+  /** Pictures drawn per epoch, and those validated on. */
+  readonly samples: number;
+  readonly validation: number;
+  readonly classes: readonly string[];
+  /** Scalar parameters of the model. */
+  readonly parameters: number;
+  /** The preset or checkpoint, and how many of its tensors were taken over. */
+  readonly from: string;
+  readonly loaded: number;
+  readonly totalSteps: number;
+  /** Steps done already, when resumed. */
+  readonly step: number;
+}
+
+/** Means since the last report. */
+export interface StepReport {
+  readonly step: number;
+  readonly totalSteps: number;
+  readonly epoch: number;
+  readonly loss: number;
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+  readonly imagesPerSecond: number;
+  readonly etaSeconds: number;
+  /** Share of the time in which the step waited for pictures. */
+  readonly waitingShare: number;
+}
 
 /** A finished (or interrupted) run. */
 export interface TrainResult {
@@ -49,31 +70,116 @@ export interface TrainResult {
   readonly interrupted: boolean;
 }
 
-/** Micro-batches whose activations stay in the last-level cache (docs/log.md): 4 of 224 px, more of smaller ones. */
-function defaultMicroBatch(recipe: Recipe, hiddenSize: number): number {
-  const wanted = (hiddenSize >= 512 ? 8 : 4) * Math.max(1, Math.round(((224 / recipe.imageSize) ** 2 * 4) / recipe.patchesPerCell));
-  let size = Math.min(wanted, recipe.batchSize);
-  while (recipe.batchSize % size) size--;
-  return size;
+/**
+ * Fine-tunes a classifier and yields what happens. Per step: read a batch, differentiate, clip, update, average; now and
+ * then report, evaluate, save. The generator returns the weights that the validation metric chose.
+ * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
+ */
+export async function* train(
+  dataset: string,
+  recipe: Recipe,
+  options: RunOptions,
+): AsyncGenerator<TrainEvent, TrainResult> {
+  const unlock = await lockFolder(options.output);
+  let run: Run | undefined;
+  try {
+    run = await openRun(dataset, recipe, options);
+    yield { kind: "start", ...describeStart(run) };
+    return yield* trainSteps(run, options);
+  } finally {
+    await run?.close();
+    await unlock();
+  }
 }
 
-/** Training threads × threads inside an operator: narrow models run as several workers, wide ones as one. */
-function defaultLayout(options: RunOptions, hiddenSize: number, micros: number) {
-  const cores = coreCount();
-  const workers = options.workers ?? (hiddenSize >= 512 ? 1 : Math.min(cores, micros));
-  return { workers, threads: options.threads ?? Math.max(1, Math.floor(cores / workers)) };
+async function* trainSteps(run: Run, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> {
+  const { state } = run.live;
+  const { perEpoch, totalSteps, recipe } = run;
+  const due = (every: number) => state.step % Math.max(1, Math.round(every)) === 0 || state.step === totalSteps;
+  const meter = createMeter();
+  const result = (interrupted: boolean): TrainResult => ({
+    model: (!interrupted && run.best) || currentModel(run),
+    state,
+    data: run.data,
+    totalSteps,
+    interrupted,
+  });
+  while (state.step < totalSteps) {
+    for await (const batch of remainingBatches(run)) {
+      meter.dataArrived();
+      const { learningRate, gradientNorm } = await takeStep(run, batch);
+      state.seconds += meter.stepDone(recipe.batchSize);
+      if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), learningRate, gradientNorm) };
+      if (due(recipe.evaluateEvery * perEpoch)) yield await evaluateNow(run, options.output);
+      const stopping = options.signal?.aborted ?? false;
+      if (stopping || due(options.saveEvery ?? Math.min(perEpoch, 200))) {
+        await saveCheckpoint(options.output, run.live);
+        yield { kind: "checkpoint", step: state.step };
+      }
+      const paused = meter.pauseDone();
+      state.seconds += paused;
+      state.pausedSeconds += paused;
+      if (stopping && state.step < totalSteps) {
+        yield { kind: "interrupted", step: state.step };
+        return result(true);
+      }
+    }
+  }
+  return result(false);
 }
 
-/** The first quantity that is not finite, by name. @throws BeitError `train/non-finite` */
-function requireFinite(step: number, loss: number, norm: number, gradients: StepResult["gradients"]): void {
-  if (Number.isFinite(loss) && Number.isFinite(norm)) return;
-  const bad = [...gradients].find(([, data]) => data.some((v) => !Number.isFinite(v)))?.[0];
-  const what = Number.isFinite(loss) ? `the gradient of ${bad}` : `the loss (${loss})`;
-  const hint = "lower the learning rate, lengthen the warm-up, or set clipNorm";
-  throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);
+/** The rest of the epoch at hand, but no more steps than the run has left. */
+function remainingBatches({ loader, data, recipe, live: { state }, perEpoch, totalSteps }: Run) {
+  const epoch = Math.floor(state.step / perEpoch);
+  const plan = epochPlan(data, recipe, epoch, state.step % perEpoch);
+  return loader.batches(plan.slice(0, totalSteps - state.step));
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
+
+/** One optimizer step; changes `run.live`. */
+async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number; gradientNorm: number }> {
+  const { live, recipe, start } = run;
+  const { state } = live;
+  const learningRate = run.rate(state.step);
+  const micros = microBatches(batch, run.step, {
+    config: start.config,
+    microBatch: run.microBatch,
+    labelSmoothing: recipe.labelSmoothing,
+    seed: recipe.seed,
+  });
+  const { reports, gradients } = await run.stepper.step(live.parameters, micros);
+  const loss = mean(reports.map((outputs) => outputs.loss![0]!));
+  const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
+  const gradientNorm = globalNorm(named.values()) / micros.length; // sums over micro-batches, of which the loss is the mean
+  requireFinite(state.step + 1, loss, gradientNorm, gradients);
+  state.step++;
+  state.lossSum += loss;
+  state.recentLosses.push(loss);
+  const clip = recipe.clipNorm === null ? 1 : clipCoefficient(gradientNorm, recipe.clipNorm);
+  updateParameters(
+    { parameters: live.parameters, gradients: named, moments: live.moments, groups: run.groups },
+    {
+      lr: learningRate,
+      beta1: recipe.beta1,
+      beta2: recipe.beta2,
+      eps: recipe.eps,
+      step: state.step,
+      gradScale: clip / micros.length,
+    },
+  );
+  if (live.average && recipe.ema !== null) updateEma(live.average, live.parameters, recipe.ema);
+  return { learningRate, gradientNorm };
+}
+
+/** @throws BeitError `train/non-finite` with the step and the name of the first quantity that is not finite */
+function requireFinite(step: number, loss: number, norm: number, gradients: StepResult["gradients"]): void {
+  if (Number.isFinite(loss) && Number.isFinite(norm)) return;
+  const bad = [...gradients].find(([, data]) => data.some((v) => !Number.isFinite(v)))?.[0] ?? "all parameters";
+  const what = Number.isFinite(loss) ? `the gradient of ${bad}` : `the loss (${loss})`;
+  const hint = "lower the learning rate, lengthen the warm-up, or set clipNorm; the last checkpoint is kept";
+  throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);
+}
 
 /** Whether a value of the metric that chooses is better than the best so far. */
 function isBetter(recipe: Recipe, value: number, best: number | undefined): boolean {
@@ -81,169 +187,95 @@ function isBetter(recipe: Recipe, value: number, best: number | undefined): bool
   return recipe.best === "loss" ? value < best : value > best;
 }
 
-/**
- * Fine-tunes a classifier and yields what happens. The order: open the data, start or resume the model, trace the step,
- * then per step: read a batch, differentiate, clip, update, average; now and then log, evaluate, save.
- * @throws BeitError for everything the user can mend; the newest checkpoint stays
- */
-export async function* train(dataset: string, recipe: Recipe, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> {
-  const unlock = await lockFolder(options.output);
-  try {
-    return yield* lockedTrain(dataset, recipe, options);
-  } finally {
-    await unlock();
+/** Evaluates the model at hand and keeps it when it is the best so far. */
+async function evaluateNow(run: Run, output: string): Promise<TrainEvent> {
+  const { state } = run.live;
+  const model = currentModel(run);
+  const metrics = await evaluateSamples(model, run.data.validation, run.data.classes);
+  const value = metrics[run.recipe.best];
+  const best = isBetter(run.recipe, value, state.best?.value);
+  if (best) {
+    state.best = { step: state.step, value };
+    run.best = { ...model, parameters: copyAll(model.parameters) };
+    await saveBest(output, run.best);
   }
+  const epoch = state.step / run.perEpoch;
+  state.history.push({
+    step: state.step,
+    epoch,
+    eval_loss: metrics.loss,
+    eval_accuracy: metrics.accuracy,
+    eval_balanced_accuracy: metrics.balanced_accuracy,
+  });
+  return { kind: "evaluation", step: state.step, epoch, metrics, best };
 }
 
-async function* lockedTrain(dataset: string, recipe: Recipe, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> {
-  const data = await openTrainingData(dataset, recipe);
-  const perEpoch = stepsPerEpoch(data, recipe);
-  const totalSteps = Math.ceil(perEpoch * recipe.epochs);
-  const start = await startModel(recipe, data.classes);
-  const resumed = options.resume ? await resumeFrom(options.output, recipe, data.classes) : undefined;
-  const live = resumed ?? freshState(start.parameters, recipe, data.classes, start.config.numLayers);
-  const microBatch = recipe.microBatch ?? defaultMicroBatch(recipe, start.config.hiddenSize);
-  if (recipe.batchSize % microBatch) {
-    throw new BeitError("recipe/invalid", `batchSize ${recipe.batchSize} is not a multiple of microBatch ${microBatch}`);
-  }
-  const step = fineTuneStep(start.config, microBatch, recipe.patchesPerCell);
-  const groups = groupsOf(live.parameters, recipe, start.config.numLayers);
-  const processor = defaultProcessor(start.config.imageSize);
-  const loader = await createLoader({
-    samples: data.samples,
-    size: start.config.imageSize,
-    batchSize: recipe.batchSize,
-    processor,
-    augment: recipe.augment,
-    occlusion: data.occlusion,
-    seed: recipe.seed,
-    ...(options.workers === undefined ? {} : { workers: options.workers }),
-  });
-  const layout = defaultLayout(options, start.config.hiddenSize, recipe.batchSize / microBatch);
-  const stepper = await createStepper(step.graphs, step.inputs, layout);
-  const rate = schedule(recipe.schedule, {
-    base: recipe.learningRate,
-    totalSteps,
-    warmupSteps: Math.round(recipe.warmupEpochs * perEpoch),
-    final: recipe.minLearningRate,
-  });
-  const { state } = live;
-  const evaluated = (): TrainedModel => ({
-    config: start.config,
-    processor,
-    parameters: live.average ?? live.parameters,
-  });
-  const evaluateEvery = Math.max(1, Math.round(recipe.evaluateEvery * perEpoch));
-  const saveEvery = options.saveEvery ?? Math.max(1, Math.min(perEpoch, 200));
-  const logEvery = options.logEvery ?? 10;
-  const save = () => saveCheckpoint(options.output, { ...live });
-  let best = state.best && (await loadBest(options.output));
-
-  yield {
-    kind: "start",
-    recipe,
+function describeStart({ data, live, start, totalSteps }: Run): StartReport {
+  return {
     samples: data.epochLength,
     validation: data.validation.length,
     classes: data.classes,
-    parameters: [...live.parameters.values()].reduce((sum, { data: d }) => sum + d.length, 0),
+    parameters: [...live.parameters.values()].reduce((sum, { data: values }) => sum + values.length, 0),
     from: start.from,
     loaded: start.loaded.length,
     totalSteps,
-    step: state.step,
+    step: live.state.step,
   };
-  try {
-    let [stepSeconds, imagesSinceLog, lossesSinceLog] = [0, 0, [] as number[]];
-    let waited = 0;
-    while (state.step < totalSteps) {
-      const epoch = Math.floor(state.step / perEpoch);
-      let mark = performance.now();
-      for await (const batch of loader.batches(epochPlan(data, recipe, epoch, state.step % perEpoch).slice(0, totalSteps - state.step))) {
-        waited += performance.now() - mark;
-        const learningRate = rate(state.step);
-        const micros = microBatches(batch, step, {
-          config: start.config,
-          microBatch,
-          labelSmoothing: recipe.labelSmoothing,
-          seed: recipe.seed,
-        });
-        const { reports, gradients } = await stepper.step(live.parameters, micros);
-        const loss = mean(reports.map(({ loss: l }) => l![0]!));
-        const tensors = new Map([...gradients].map(([name, g]) => [name, { data: g }]));
-        const norm = globalNorm(tensors.values()) / micros.length;
-        state.step++;
-        requireFinite(state.step, loss, norm, gradients);
-        updateParameters(
-          { parameters: live.parameters, gradients: tensors, moments: live.moments, groups },
-          {
-            lr: learningRate,
-            beta1: recipe.beta1,
-            beta2: recipe.beta2,
-            eps: recipe.eps,
-            step: state.step,
-            gradScale: (recipe.clipNorm === null ? 1 : clipCoefficient(norm, recipe.clipNorm)) / micros.length,
-          },
-        );
-        if (live.average && recipe.ema !== null) updateEma(live.average, live.parameters, recipe.ema);
-        const elapsed = (performance.now() - mark) / 1000;
-        state.seconds += elapsed;
-        state.lossSum += loss;
-        stepSeconds += elapsed;
-        imagesSinceLog += recipe.batchSize;
-        lossesSinceLog.push(loss);
-        if (state.step % logEvery === 0 || state.step === totalSteps) {
-          const rateNow = imagesSinceLog / stepSeconds;
-          const at = state.step / perEpoch;
-          state.history.push({ step: state.step, epoch: at, loss: mean(lossesSinceLog), learning_rate: learningRate, grad_norm: norm });
-          yield {
-            kind: "step",
-            step: state.step,
-            totalSteps,
-            epoch: at,
-            loss: mean(lossesSinceLog),
-            learningRate,
-            gradientNorm: norm,
-            imagesPerSecond: rateNow,
-            etaSeconds: ((totalSteps - state.step) * recipe.batchSize) / rateNow,
-            waitingShare: waited / 1000 / stepSeconds,
-          };
-          [stepSeconds, imagesSinceLog, lossesSinceLog, waited] = [0, 0, [], 0];
-        }
-        const pauseStart = performance.now();
-        if (state.step % evaluateEvery === 0 || state.step === totalSteps) {
-          const metrics = await evaluateSamples(evaluated(), data.validation, data.classes);
-          const value = metrics[recipe.best] as number;
-          const better = isBetter(recipe, value, state.best?.value);
-          if (better) {
-            state.best = { step: state.step, value };
-            best = { ...evaluated(), parameters: copyAll(evaluated().parameters) };
-            await saveBest(options.output, best);
-          }
-          state.history.push({
-            step: state.step,
-            epoch: state.step / perEpoch,
-            eval_loss: metrics.loss,
-            eval_accuracy: metrics.accuracy,
-            eval_balanced_accuracy: metrics.balanced_accuracy,
-          });
-          yield { kind: "evaluation", step: state.step, epoch: state.step / perEpoch, metrics, best: better };
-        }
-        const stopping = options.signal?.aborted ?? false;
-        if (state.step % saveEvery === 0 || stopping || state.step === totalSteps) {
-          await save();
-          yield { kind: "checkpoint", step: state.step };
-        }
-        const paused = (performance.now() - pauseStart) / 1000;
-        state.pausedSeconds += paused;
-        state.seconds += paused;
-        if (stopping && state.step < totalSteps) {
-          yield { kind: "interrupted", step: state.step };
-          return { model: evaluated(), state, data, totalSteps, interrupted: true };
-        }
-        mark = performance.now();
-      }
-    }
-  } finally {
-    await Promise.all([stepper.close(), loader.close()]);
-  }
-  return { model: best ?? evaluated(), state, data, totalSteps, interrupted: false };
+}
+
+/** Means over the steps since the last report; also put into the history. */
+function report(run: Run, measured: Measured, learningRate: number, gradientNorm: number): StepReport {
+  const { live, perEpoch, totalSteps, recipe } = run;
+  const { state } = live;
+  const [step, epoch, loss] = [state.step, state.step / perEpoch, mean(state.recentLosses)];
+  state.recentLosses = [];
+  state.history.push({ step, epoch, loss, learning_rate: learningRate, grad_norm: gradientNorm });
+  const imagesPerSecond = measured.images / measured.seconds;
+  return {
+    step,
+    totalSteps,
+    epoch,
+    loss,
+    learningRate,
+    gradientNorm,
+    imagesPerSecond,
+    etaSeconds: ((totalSteps - step) * recipe.batchSize) / imagesPerSecond,
+    waitingShare: measured.waitedSeconds / measured.seconds,
+  };
+}
+
+interface Measured {
+  readonly images: number;
+  readonly seconds: number;
+  readonly waitedSeconds: number;
+}
+
+/** Clock of the loop: waiting for data, stepping, pausing (evaluation and saving). */
+function createMeter() {
+  let mark = performance.now();
+  let [images, seconds, waitedSeconds, waitingNow] = [0, 0, 0, 0];
+  const lap = () => {
+    const elapsed = (performance.now() - mark) / 1000;
+    mark = performance.now();
+    return elapsed;
+  };
+  return {
+    dataArrived() {
+      waitingNow = lap();
+      waitedSeconds += waitingNow;
+    },
+    /** Seconds of the step, its waiting included. */
+    stepDone(count: number): number {
+      const elapsed = waitingNow + lap();
+      seconds += elapsed;
+      images += count;
+      return elapsed;
+    },
+    pauseDone: lap,
+    take(): Measured {
+      const measured = { images, seconds, waitedSeconds };
+      [images, seconds, waitedSeconds] = [0, 0, 0];
+      return measured;
+    },
+  };
 }

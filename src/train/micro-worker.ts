@@ -59,9 +59,12 @@ void serveRequests<MicroWorkerData, MicroRequest, MicroResponse>(async (data) =>
     for (const { tensor: t } of sums) (t.data as Float32Array).fill(0);
     const results: Record<string, Float32Array>[] = [];
     for (const batch of batches) {
-      for (const [name, values] of Object.entries(batch)) (feeds[name]!.data as Float32Array).set(values as Float32Array);
+      for (const [name, values] of Object.entries(batch))
+        (feeds[name]!.data as Float32Array).set(values as Float32Array);
       const outputs = await session.run(feeds, into);
-      results.push(Object.fromEntries(reported.map((name) => [name, Float32Array.from(outputs[name]!.data as Float32Array)])));
+      results.push(
+        Object.fromEntries(reported.map((name) => [name, Float32Array.from(outputs[name]!.data as Float32Array)])),
+      );
     }
     const out = new Float32Array(data.sums[worker]!);
     for (const { slot, tensor: t } of sums) out.set(t.data as Float32Array, slot.offset);

@@ -71,6 +71,7 @@ export type Recipe = z.infer<typeof Recipe>;
 export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
   const given = typeof json === "object" && json !== null ? json : {};
   const parsed = Recipe.safeParse({ ...given, ...overrides });
-  if (!parsed.success) throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
+  if (!parsed.success)
+    throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
   return parsed.data;
 }

@@ -40,7 +40,17 @@ export function freshState(parameters: Parameters, recipe: Recipe, labels: reado
     parameters,
     moments: zeroMoments(parameters, groupsOf(parameters, recipe, numLayers)),
     average: recipe.ema === null ? undefined : copyAll(parameters),
-    state: { recipe, labels, step: 0, lossSum: 0, seconds: 0, pausedSeconds: 0, history: [], best: undefined },
+    state: {
+      recipe,
+      labels,
+      step: 0,
+      lossSum: 0,
+      recentLosses: [],
+      seconds: 0,
+      pausedSeconds: 0,
+      history: [],
+      best: undefined,
+    },
   };
 }
 

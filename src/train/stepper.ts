@@ -42,7 +42,11 @@ function layOut(names: Iterable<readonly [string, readonly number[]]>): { slots:
 const share = (length: number) => new SharedArrayBuffer(Math.max(4, length * 4));
 
 /** Adds the workers' sums, in the order of the workers, into tensors that onnxruntime accepts. */
-function reduceSums(slots: readonly Slot[], perWorker: readonly Float32Array[], totals: readonly Tensor<"float32">[]): void {
+function reduceSums(
+  slots: readonly Slot[],
+  perWorker: readonly Float32Array[],
+  totals: readonly Tensor<"float32">[],
+): void {
   for (const [i, { offset }] of slots.entries()) {
     const total = totals[i]!.data;
     total.set(perWorker[0]!.subarray(offset, offset + total.length));
@@ -88,11 +92,13 @@ export async function createStepper(
   } satisfies MicroWorkerData);
   const shared = new Float32Array(weights);
   const perWorker = sums.map((buffer) => new Float32Array(buffer));
-  const totals = summed.slots.map(({ shape }): Tensor<"float32"> => ({
-    dtype: "float32",
-    shape,
-    data: new Float32Array(sizeOf(shape)),
-  }));
+  const totals = summed.slots.map(
+    ({ shape }): Tensor<"float32"> => ({
+      dtype: "float32",
+      shape,
+      data: new Float32Array(sizeOf(shape)),
+    }),
+  );
 
   const writeWeights = async (parameters: Parameters) => {
     const computed = prepare ? await prepare.run(pick(prepare, parameters)) : {};
@@ -107,9 +113,7 @@ export async function createStepper(
       await writeWeights(parameters);
       const t1 = performance.now();
       const shares = perWorker.map((_, w) => batches.filter((_, i) => i % options.workers === w));
-      const answers = await Promise.all(
-        shares.map((own, w) => workers.request(w, { worker: w, batches: own })),
-      );
+      const answers = await Promise.all(shares.map((own, w) => workers.request(w, { worker: w, batches: own })));
       const t2 = performance.now();
       reduceSums(summed.slots, perWorker, totals);
       const feeds = Object.fromEntries(summed.slots.map(({ name }, i) => [sumName(name), totals[i]!]));

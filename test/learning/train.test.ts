@@ -1,0 +1,194 @@
+import { execFileSync, spawn } from "node:child_process";
+import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { loadModel } from "../../src/evaluate/model.ts";
+import type { BeitError } from "../../src/platform/errors.ts";
+import { type RunOptions, type TrainEvent, type TrainResult, train } from "../../src/train/loop.ts";
+import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
+import { temporaryFolder, writeShapes } from "./shapes.ts";
+
+const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+const settings = {
+  model: "tiny",
+  imageSize: 32,
+  epochs: 4,
+  batchSize: 16,
+  learningRate: 5e-4,
+  warmupEpochs: 1,
+  labelSmoothing: 0,
+  dropPath: 0.1,
+  augment: { colorJitter: { brightness: 0.2, contrast: 0.2, saturation: 0 } },
+  evaluateEvery: 2,
+};
+const recipe = (changes: object = {}): Recipe => parseRecipe(settings, { ...changes }, "test");
+
+let shapes: string;
+const folders: string[] = [];
+const output = () => {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  return join(folder, "run");
+};
+
+beforeAll(async () => {
+  shapes = await writeShapes({ train: 32, validation: 8 });
+  folders.push(shapes);
+});
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs to the end (or until `stopAt`) and collects the events. */
+async function run(
+  r: Recipe,
+  options: RunOptions,
+  stopAt?: number,
+): Promise<{ events: TrainEvent[]; result: TrainResult }> {
+  const abort = new AbortController();
+  const generator = train(shapes, r, { logEvery: 2, ...options, signal: abort.signal });
+  const events: TrainEvent[] = [];
+  for (;;) {
+    const { value, done } = await generator.next();
+    if (done) return { events, result: value };
+    events.push(value);
+    if (value.kind === "step" && value.step === stopAt) abort.abort();
+  }
+}
+
+const bits = (result: TrainResult) =>
+  new Map(
+    [...result.model.parameters].map(([name, { data }]) => [
+      name,
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
+    ]),
+  );
+
+const code = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "no error",
+    (error: BeitError) => error.code,
+  );
+
+describe("training", () => {
+  it("learns an easy task and keeps the best weights", async () => {
+    const folder = output();
+    const { events, result } = await run(recipe({ epochs: 12 }), { output: folder });
+    const evaluations = events.filter((event) => event.kind === "evaluation");
+    expect(evaluations.length).toBe(6);
+    const best = Math.max(...evaluations.map(({ metrics }) => metrics.balanced_accuracy));
+    expect(best).toBeGreaterThanOrEqual(0.95);
+    expect(result.state.best?.value).toBe(best);
+    const saved = await loadModel(join(folder, "best"));
+    expect(saved.config.labels).toEqual(["across", "along"]);
+    expect(saved.parameters.get("classifier.weight")!.data).toEqual(
+      result.model.parameters.get("classifier.weight")!.data,
+    );
+  });
+
+  it("learns the same task from a quarter of the patches", async () => {
+    const { events } = await run(recipe({ epochs: 16, imageSize: 64, patchesPerCell: 1 }), { output: output() });
+    const losses = events.flatMap((event) => (event.kind === "step" ? [event.loss] : []));
+    expect(losses.slice(-3).reduce((a, b) => a + b) / 3).toBeLessThan(0.5);
+  });
+
+  it.each([
+    { ema: null, interruptedAt: 6 },
+    { ema: 0.9, interruptedAt: 10 },
+  ])("resumes bit for bit, EMA $ema, after step $interruptedAt", async ({ ema, interruptedAt }) => {
+    const r = recipe({ ema });
+    const whole = await run(r, { output: output() });
+    const folder = output();
+    const first = await run(r, { output: folder }, interruptedAt);
+    expect(first.result.interrupted).toBe(true);
+    expect(first.events.at(-1)).toEqual({ kind: "interrupted", step: interruptedAt });
+    const second = await run(r, { output: folder, resume: true });
+    expect(bits(second.result)).toEqual(bits(whole.result));
+    expect(second.result.state.history).toEqual(whole.result.state.history);
+    expect(second.result.state.lossSum).toBe(whole.result.state.lossSum);
+  });
+
+  it("stops on a loss that is not finite, by step and name", async () => {
+    const failed = run(recipe({ learningRate: 1e30, warmupEpochs: 0, clipNorm: null }), { output: output() });
+    await expect(failed).rejects.toThrow(/^step \d+: the (loss|gradient of [\w.]+).* is not finite/);
+  });
+
+  it("refuses to share its folder, another recipe, and a batch larger than the data", async () => {
+    const folder = output();
+    const generator = train(shapes, recipe(), { output: folder });
+    await generator.next();
+    expect(await code(run(recipe(), { output: folder }))).toBe("run/locked");
+    await generator.return(undefined as never);
+    await run(recipe({ epochs: 1 }), { output: folder });
+    expect(await code(run(recipe({ epochs: 2 }), { output: folder, resume: true }))).toBe("run/other-recipe");
+    expect(await code(run(recipe({ batchSize: 512 }), { output: output() }))).toBe("recipe/batch-too-large");
+  });
+});
+
+describe("beit train", () => {
+  const file = () => {
+    const path = join(temporaryFolder(), "recipe.json");
+    folders.push(join(path, ".."));
+    writeFileSync(path, JSON.stringify(settings));
+    return path;
+  };
+  const args = (folder: string, recipeFile: string) => [
+    cli,
+    "train",
+    shapes,
+    "-o",
+    folder,
+    "-r",
+    recipeFile,
+    "--save-every",
+    "3",
+  ];
+  const weights = (folder: string) => readFileSync(join(folder, "model.safetensors"));
+
+  /** Starts a run and waits until a line of its progress matches. */
+  const started = (folder: string, recipeFile: string, pattern: RegExp) => {
+    const child = spawn(process.execPath, args(folder, recipeFile), { stdio: ["ignore", "ignore", "pipe"] });
+    const ended = new Promise<number | null>((resolve) => child.once("exit", resolve));
+    const seen = new Promise<void>((resolve) => {
+      let text = "";
+      child.stderr.on("data", (chunk) => {
+        text += chunk;
+        if (pattern.test(text)) resolve();
+      });
+      child.once("exit", () => resolve());
+    });
+    return { child, ended, seen };
+  };
+
+  it("killed and resumed, it ends with the same file as an undisturbed run", async () => {
+    const recipeFile = file();
+    const whole = output();
+    const printed = execFileSync(process.execPath, args(whole, recipeFile), {
+      encoding: "utf8",
+      stdio: ["ignore", "pipe", "ignore"],
+    });
+    expect(printed).toContain("***** train metrics *****");
+    expect(JSON.parse(readFileSync(join(whole, "eval_results.json"), "utf8"))).toHaveProperty("eval_accuracy");
+    const folder = output();
+    const { child, ended, seen } = started(folder, recipeFile, /step 10\//);
+    await seen;
+    child.kill("SIGKILL");
+    await ended;
+    expect(existsSync(join(folder, "model.safetensors"))).toBe(false);
+    execFileSync(process.execPath, [...args(folder, recipeFile), "--resume"], { stdio: "ignore" });
+    expect(weights(folder).equals(weights(whole))).toBe(true);
+    expect(readdirSync(folder).filter((name) => name.includes("tmp") || name === ".lock")).toEqual([]);
+  });
+
+  it("saves on Ctrl-C and exits 130; without --resume it refuses to start over", async () => {
+    const recipeFile = file();
+    const folder = output();
+    const { child, ended, seen } = started(folder, recipeFile, /pictures an epoch/);
+    await seen;
+    child.kill("SIGINT");
+    expect(await ended).toBe(130);
+    expect(readdirSync(folder).some((name) => /^checkpoint-\d+$/.test(name))).toBe(true);
+    const again = started(folder, recipeFile, /resume/);
+    expect(await again.ended).toBe(1);
+  });
+});
