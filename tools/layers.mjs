@@ -21,9 +21,11 @@ for (const file of readdirSync(src, { recursive: true })) {
   const [folder] = file.split("/");
   if (!file.endsWith(".ts") || file.endsWith(".test.ts") || !level.has(folder)) continue;
   for (const [, from] of readFileSync(join(src, file), "utf8").matchAll(/(?:from|import)\s*\(?\s*"([^"]+)"/g)) {
-    if (outside.test(from) && folder !== "platform" && !(folder === "cli" && from.startsWith("node:"))) problems.push(`${file}: ${from} belongs in platform/`);
+    if (outside.test(from) && folder !== "platform" && !(folder === "cli" && from.startsWith("node:")))
+      problems.push(`${file}: ${from} belongs in platform/`);
     const target = /^\.\.\/([a-z]+)\//.exec(from)?.[1];
-    if (target && target !== folder && !(level.get(target) < level.get(folder))) problems.push(`${file}: imports ${from}, a later or equal layer`);
+    if (target && target !== folder && !(level.get(target) < level.get(folder)))
+      problems.push(`${file}: imports ${from}, a later or equal layer`);
   }
 }
 if (problems.length) {

@@ -1,6 +1,6 @@
 import { z } from "zod";
-import { BeitError } from "../platform/errors.ts";
 import { activations } from "../nn/layers.ts";
+import { BeitError } from "../platform/errors.ts";
 
 /** Everything that shapes a BEiT. Sizes in pixels, tokens or channels. */
 export interface BeitConfig {
@@ -76,7 +76,11 @@ const schema = z.looseObject({
 
 const fail = (name: string, message: string) => new BeitError("config/invalid", `${name}: ${message}`);
 
-function labelsOf(id2label: Record<string, string> | null | undefined, count: number | undefined, name: string): string[] {
+function labelsOf(
+  id2label: Record<string, string> | null | undefined,
+  count: number | undefined,
+  name: string,
+): string[] {
   if (!id2label) return Array.from({ length: count ?? 2 }, (_, i) => `LABEL_${i}`); // Hugging Face's default: 2 labels
   const n = Object.keys(id2label).length;
   return Array.from({ length: n }, (_, i) => {
@@ -128,8 +132,12 @@ export function parseConfig(json: unknown, name: string): BeitConfig {
 /** @throws BeitError `config/invalid` when sizes do not fit each other. */
 export function checkConfig(config: BeitConfig, name: string): void {
   const { imageSize, patchSize, hiddenSize, numHeads, hiddenAct } = config;
-  for (const [side, pixels] of [["height", imageSize[0]], ["width", imageSize[1]]] as const) {
-    if (pixels % patchSize) throw fail(name, `image ${side} ${pixels} px is not a multiple of patch size ${patchSize} px`);
+  for (const [side, pixels] of [
+    ["height", imageSize[0]],
+    ["width", imageSize[1]],
+  ] as const) {
+    if (pixels % patchSize)
+      throw fail(name, `image ${side} ${pixels} px is not a multiple of patch size ${patchSize} px`);
   }
   if (hiddenSize % numHeads) throw fail(name, `hidden_size ${hiddenSize} is not a multiple of ${numHeads} heads`);
   if (!(hiddenAct in activations)) {

@@ -92,30 +92,45 @@ function embed(scope: Scope, config: BeitConfig, pixels: Value, mask?: Value, su
     x = add(mul(x, sub(scalar(1), m)), mul(maskToken, m));
   }
   const cls = pad(scope.parameter("cls_token", [1, 1, D]), 0, 0, count);
-  const tokens = add(pad(x, 0, 1, 0), config.useAbsolutePositions ? add(cls, absolutePositions(scope, config, window, subset)) : cls);
+  const tokens = add(
+    pad(x, 0, 1, 0),
+    config.useAbsolutePositions ? add(cls, absolutePositions(scope, config, window, subset)) : cls,
+  );
   return withNoise(tokens, scope.noise("dropout", tokens.shape, 1, config.hiddenDropout));
 }
 
+/** Where a window's relative position bias comes from: rows of the table for every pair of tokens, int64 [N²]. */
+interface BiasIndex {
+  readonly window: readonly [number, number];
+  readonly rows: Value;
+  readonly tokens: number;
+}
+
+function biasIndex(window: readonly [number, number], subset: PatchSubset | undefined): BiasIndex {
+  const tokens = (subset ? subset.patches.shape[0]! : window[0] * window[1]) + 1;
+  const rows = subset?.positions ?? constant(int64(relativePositionIndex(window), [tokens * tokens]));
+  return { window, rows, tokens };
+}
+
 /** Relative position bias [h, N, N] for a window, from its table [(2Wh−1)(2Ww−1)+3, h]. */
-function relativePositionBias(
-  scope: Scope,
-  config: BeitConfig,
-  window: readonly [number, number],
-  subset: PatchSubset | undefined,
-): Value {
+function relativePositionBias(scope: Scope, config: BeitConfig, { window, rows, tokens }: BiasIndex): Value {
   const native = windowOf(config);
   let table = scope.parameter("relative_position_bias_table", [relativePositionRows(native), config.numHeads]);
   if (native[0] !== window[0] || native[1] !== window[1]) {
     const matrix = resizeMatrix("hf-bilinear", native, window);
     table = matMul(constant(float32(matrix.data, matrix.shape)), table);
   }
-  const tokens = (subset ? subset.patches.shape[0]! : window[0] * window[1]) + 1;
-  const index = subset?.positions ?? constant(int64(relativePositionIndex(window), [tokens * tokens]));
-  return reshape(transpose(gather(table, index), [1, 0]), [config.numHeads, tokens, tokens]);
+  return reshape(transpose(gather(table, rows), [1, 0]), [config.numHeads, tokens, tokens]);
 }
 
 /** Multi-head self-attention on normalised tokens x [N, B, D]; bias [h, N, N] is added after scaling. */
-function attention(scope: Scope, config: BeitConfig, x: Value, bias: Value | undefined, tap: (p: Value) => void): Value {
+function attention(
+  scope: Scope,
+  config: BeitConfig,
+  x: Value,
+  bias: Value | undefined,
+  tap: (p: Value) => void,
+): Value {
   const [N, B, D] = x.shape as [number, number, number];
   const { numHeads: h } = config;
   const d = D / h;
@@ -166,15 +181,15 @@ export function encode(
   const taps: Taps = {};
   let x = embed(scope.child("embeddings"), config, pixels, mask, subset);
   const encoder = scope.child("encoder");
-  const shared = config.useSharedRelativePositionBias
-    ? relativePositionBias(encoder.child("relative_position_bias"), config, window, subset)
-    : undefined;
+  const relative = config.useSharedRelativePositionBias || config.useRelativePositionBias;
+  const index = relative ? biasIndex(window, subset) : undefined;
+  const biasAt = (place: Scope, used: boolean) =>
+    used && index ? relativePositionBias(place, config, index) : undefined;
+  const shared = biasAt(encoder.child("relative_position_bias"), config.useSharedRelativePositionBias);
   taps["hidden_states.0"] = batchFirst(x);
   for (let i = 0; i < config.numLayers; i++) {
     const layer = encoder.child(`layer.${i}`);
-    const own = config.useRelativePositionBias
-      ? relativePositionBias(layer.child("attention.attention.relative_position_bias"), config, window, subset)
-      : undefined;
+    const own = biasAt(layer.child("attention.attention.relative_position_bias"), config.useRelativePositionBias);
     const bias = own && shared ? add(own, shared) : (own ?? shared);
     const attended = attention(
       layer.child("attention"),
@@ -200,7 +215,11 @@ export function encode(
 function pool(scope: Scope, config: BeitConfig, tokens: Value): Value {
   const [N, B, D] = tokens.shape as [number, number, number];
   if (!config.useMeanPooling) return reshape(slice(tokens, 0, 0, 1), [B, D]);
-  return layerNorm(scope.child("pooler.layernorm"), reduceMean(slice(tokens, 0, 1, N), [0], false), config.layerNormEps);
+  return layerNorm(
+    scope.child("pooler.layernorm"),
+    reduceMean(slice(tokens, 0, 1, N), [0], false),
+    config.layerNormEps,
+  );
 }
 
 /** Image classification: `logits` [B, K]. */

@@ -3,8 +3,8 @@ import { reshape } from "../graph/layout.ts";
 import { logSoftmax } from "../graph/normalize.ts";
 import { constant, scalar, type Value } from "../graph/value.ts";
 import { binaryCrossEntropy, crossEntropy, meanSquaredError } from "../nn/loss.ts";
-import { zeros } from "../tensor/tensor.ts";
 import { batchInput, createScope, createTrace, type Trace } from "../nn/scope.ts";
+import { zeros } from "../tensor/tensor.ts";
 import { type BeitConfig, type Task, windowOf } from "./config.ts";
 import { classify, extract, predictVisualTokens } from "./model.ts";
 
@@ -65,8 +65,12 @@ export function traceOutputs(config: BeitConfig, task: Task, request: ForwardReq
     const loss = outputs.loss;
     outputs.loss = reshape(loss, [1]);
     const parameters = [...trace.parameters];
-    const found = gradients([{ value: loss, seed: scalar(1) }], parameters.map(([, value]) => value));
-    for (const [i, [name, value]] of parameters.entries()) outputs[`grad.${name}`] = found[i] ?? constant(zeros(value.shape));
+    const found = gradients(
+      [{ value: loss, seed: scalar(1) }],
+      parameters.map(([, value]) => value),
+    );
+    for (const [i, [name, value]] of parameters.entries())
+      outputs[`grad.${name}`] = found[i] ?? constant(zeros(value.shape));
   }
   return { trace, outputs };
 }

@@ -1,16 +1,16 @@
 import { serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
-import { bySubset } from "../evaluate/subsets.ts";
 import { classificationMetrics } from "../evaluate/classification.ts";
 import { scoreSamples } from "../evaluate/samples.ts";
+import { bySubset } from "../evaluate/subsets.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import type { TrainResult } from "../train/loop.ts";
 import type { Recipe } from "../train/recipe.ts";
-import { formatAccounting, trainerMetricsOf, type TrainingRun } from "./accounting.ts";
+import { formatAccounting, type TrainingRun, trainerMetricsOf } from "./accounting.ts";
 import type { EvaluationReport } from "./evaluation.ts";
 import { allResults, resultsJson, trainerStateJson } from "./state.ts";
-import { logMetrics, speedMetrics, totalFlos, type TrainerMetrics } from "./trainer.ts";
+import { logMetrics, speedMetrics, type TrainerMetrics, totalFlos } from "./trainer.ts";
 
 /** Evaluates a finished run's model, writes the model folder with its results, and returns what to print. */
 export async function finishRun(
@@ -63,7 +63,9 @@ export async function finishRun(
       }),
     },
   });
-  const printed = [logMetrics("train", trainMetrics), logMetrics("eval", evalMetrics), formatAccounting(run)].join("\n");
+  const printed = [logMetrics("train", trainMetrics), logMetrics("eval", evalMetrics), formatAccounting(run)].join(
+    "\n",
+  );
   return { report, printed };
 }
 

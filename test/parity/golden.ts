@@ -29,7 +29,8 @@ export function goldenCase(name: string): GoldenCase {
   };
 }
 
-export const goldenCases = (pattern: RegExp): string[] => readdirSync(goldenFolder).filter((name) => pattern.test(name));
+export const goldenCases = (pattern: RegExp): string[] =>
+  readdirSync(goldenFolder).filter((name) => pattern.test(name));
 
 /** The golden files' generator of weights and inputs. @see test/fixtures/golden/README.md, "Hash generator" */
 export function hashValues(key: string, count: number, scale: number, offset: number): Float32Array {
