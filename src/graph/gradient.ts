@@ -5,7 +5,7 @@ import { dependents, nodesOf } from "./walk.ts";
 
 /**
  * Reverse-mode differentiation: gradients of Σ ⟨outputᵢ, seedᵢ⟩ with respect to the targets. Only nodes on a path from
- * a target to an output are walked.
+ * a target to an output are walked; a target may itself depend on another.
  * @returns one gradient per target, undefined where the outputs do not depend on it
  * @throws TypeError when an op on such a path has no gradient rule
  */
@@ -27,7 +27,7 @@ export function gradients(
   for (const { value, seed } of outputs) if (onPath.has(value.node)) accumulate(value, seed);
   for (const node of nodesOf(roots).reverse()) {
     const [first, ...others] = node.outputs;
-    if (!onPath.has(node) || sources.has(node)) continue;
+    if (!node.inputs.some((operand) => onPath.has(operand.node))) continue;
     if (others.some((other) => found.has(other))) throw new TypeError(`${node.op.type}: only output 0 has a gradient`);
     const gradient = found.get(first!);
     if (!gradient) continue;

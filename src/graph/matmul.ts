@@ -44,14 +44,15 @@ const fusedMatMulOp: Op = {
   type: "FusedMatMul",
   domain: "com.microsoft",
   floats: ["alpha"],
-  infer: ([a, b], { transA, transB, transBatchA, transBatchB }) => ({
-    dtype: a!.dtype,
-    shape: productShape(
-      "FusedMatMul",
-      oriented(a!.shape, transA, transBatchA),
-      oriented(b!.shape, transB, transBatchB),
-    ),
-  }),
+  infer: ([a, b], { transA, transB, transBatchA, transBatchB }) => {
+    if ((transBatchA || transBatchB) && a!.shape.length !== b!.shape.length) {
+      throw new RangeError(
+        `FusedMatMul: [${a!.shape}] times [${b!.shape}]: transBatch needs operands of the same rank`,
+      );
+    }
+    const turned = [oriented(a!.shape, transA, transBatchA), oriented(b!.shape, transB, transBatchB)] as const;
+    return { dtype: a!.dtype, shape: productShape("FusedMatMul", ...turned) };
+  },
   gradient: "made after differentiation, by the lowering pass",
 };
 

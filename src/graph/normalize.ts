@@ -1,7 +1,7 @@
 import { float32 } from "../tensor/tensor.ts";
 import { exp, mul, sub } from "./elementwise.ts";
 import { reduceMean, reduceSum, unbroadcast } from "./reduce.ts";
-import { applyAll, apply, constant, type Op, scalarOf, type Value } from "./value.ts";
+import { apply, applyAll, constant, type Op, scalarOf, type Value } from "./value.ts";
 
 /**
  * y = x̂ γ + β with x̂ = (x − μ) / √(σ² + ε) over the last axis. With ĝ = g γ:

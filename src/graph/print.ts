@@ -13,7 +13,9 @@ export function printGraph(outputs: Readonly<Record<string, Value>>): string {
       for (const output of node.outputs) names.set(output, `%${names.size}`);
       const attributes = Object.entries(node.attributes).map(([k, v]) => `${k}=${Array.isArray(v) ? `[${v}]` : v}`);
       const operands = node.inputs.map((value) => names.get(value)!);
-      lines.push(`${names.get(first!)} [${first!.shape}] = ${node.op.type}(${[...operands, ...attributes].join(", ")})`);
+      lines.push(
+        `${names.get(first!)} [${first!.shape}] = ${node.op.type}(${[...operands, ...attributes].join(", ")})`,
+      );
     }
   }
   for (const [name, value] of Object.entries(outputs)) lines.push(`return ${name} = ${names.get(value)}`);

@@ -1,7 +1,7 @@
 import { mul } from "./elementwise.ts";
 import { expand, reshape } from "./layout.ts";
 import { dimProduct, normalizeAxis, padRank, sameDims } from "./shape.ts";
-import { apply, integers, integersOf, type Op, scalar, type Shape, type Type, type Value } from "./value.ts";
+import { apply, integers, integersOf, type Op, type Shape, scalar, type Type, type Value } from "./value.ts";
 
 function inferReduce(type: string) {
   return ([x, axes]: readonly Value[], { keepdims }: Readonly<Record<string, unknown>>): Type => {

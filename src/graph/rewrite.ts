@@ -1,3 +1,4 @@
+import { sameDims } from "./shape.ts";
 import { applyAll, isConstant, type Node, type Value } from "./value.ts";
 import { nodesOf } from "./walk.ts";
 
@@ -18,14 +19,25 @@ export function rewrite(outputs: Outputs, ...rules: readonly Rule[]): Record<str
     const inputs = node.inputs.map(now);
     const changed = inputs.some((value, i) => value !== node.inputs[i]);
     const current = changed ? applyAll(node.op, inputs, node.attributes)[0]!.node : node;
-    let replacement: Value | undefined;
-    for (const rule of rules) if ((replacement = rule(current, node, now))) break;
+    const replacement = firstAnswer(rules, current, node, now);
     for (const [i, output] of node.outputs.entries()) {
       const value = i === 0 && replacement ? replacement : current.outputs[i]!;
       if (value !== output) replaced.set(output, value);
     }
   }
   return Object.fromEntries(Object.entries(outputs).map(([name, value]) => [name, now(value)]));
+}
+
+/** What the first rule that answers puts in place. @throws RangeError when the rule is wrong and changes the shape */
+function firstAnswer(rules: readonly Rule[], ...[node, original, now]: Parameters<Rule>): Value | undefined {
+  for (const rule of rules) {
+    const value = rule(node, original, now);
+    if (!value) continue;
+    const { shape } = original.outputs[0]!;
+    if (sameDims(value.shape, shape)) return value;
+    throw new RangeError(`rewrite: ${original.op.type} of shape [${shape}] would become [${value.shape}]`);
+  }
+  return undefined;
 }
 
 /** Merges nodes that compute the same: same op, inputs and attributes; constants of up to 64 elements by content. */
@@ -48,8 +60,13 @@ export function deduplicate(outputs: Outputs): Record<string, Value> {
 
 function keyOf(node: Node, idOf: (node: Node) => number): string | undefined {
   if (isConstant(node.outputs[0]!)) {
-    const { dtype, shape, data } = node.attributes.value as { dtype: string; shape: readonly number[]; data: ArrayLike<number> };
-    return data.length <= 64 ? `${dtype}[${shape}]${Array.from(data)}` : undefined;
+    const { dtype, shape, data } = node.attributes.value as {
+      dtype: string;
+      shape: readonly number[];
+      data: ArrayLike<number>;
+    };
+    if (data.length > 64) return undefined;
+    return `${dtype}[${shape}]${Array.from(data, (v) => (Object.is(v, -0) ? "-0" : v))}`; // 1 / −0 is not 1 / 0
   }
   if (node.outputs.length !== 1) return undefined; // later outputs would keep the old node alive
   const operands = node.inputs.map((value) => `${idOf(value.node)}.${value.index}`);

@@ -1,8 +1,8 @@
 import { batchDependence } from "./dependence.ts";
 import { transpose } from "./layout.ts";
 import { type Outputs, rewrite } from "./rewrite.ts";
-import { applyAll, input, inputName, isConstant, isInput, type Value } from "./value.ts";
-import { nodesOf } from "./walk.ts";
+import { applyAll, input, inputName, isInput, type Value } from "./value.ts";
+import { dependents } from "./walk.ts";
 
 /** A graph cut where values that do not depend on the batch enter the part that does. */
 export interface SplitGraph {
@@ -37,19 +37,22 @@ export function splitByBatch(outputs: Outputs): SplitGraph {
       name = isInput(cut) ? inputName(cut) : `prepared.${names.size}`;
       names.set(cut, name);
       prepared[name] = cut;
-      inputs[name] = input(name, cut.shape, "parameter");
+      inputs[name] = input(name, cut.shape, "parameter", cut.dtype);
     }
     return after(inputs[name]!);
   };
-  const crosses = (value: Value) => !isBatch(value) && !isConstant(value) && dependsOnInput(value);
+  const fromInputs = dependents(Object.values(outputs), (node) => isInput(node.outputs[0]!));
+  // What is computed from constants alone needs no parameters and may stay where it is.
+  const crosses = (value: Value) => !isBatch(value) && fromInputs.has(value.node);
   const rewritten = rewrite(outputs, (node, original) => {
     if (!isBatch(original.outputs[0]!)) return undefined;
     if (!original.inputs.some(crosses)) return undefined;
     const operands = original.inputs.map((value, i) => (crosses(value) ? replacement(value) : node.inputs[i]!));
     return applyAll(node.op, operands, node.attributes)[0];
   });
-  return { prepared, outputs: rewritten, inputs };
+  const finished = Object.entries(rewritten).map(([name, value]) => {
+    const original = outputs[name]!;
+    return [name, crosses(original) ? replacement(original) : value] as const; // an output may come from parameters alone
+  });
+  return { prepared, outputs: Object.fromEntries(finished), inputs };
 }
-
-/** False for what is computed from constants alone (it needs no parameters and may stay where it is). */
-const dependsOnInput = (value: Value) => nodesOf([value]).some((node) => isInput(node.outputs[0]!));

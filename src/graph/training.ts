@@ -4,7 +4,7 @@ import { gradients } from "./gradient.ts";
 import { lower } from "./lower.ts";
 import type { Outputs } from "./rewrite.ts";
 import { splitByBatch } from "./split.ts";
-import { input, inputName, isInput, scalar, type Shape, type Value } from "./value.ts";
+import { input, inputName, isInput, type Shape, scalar, type Value } from "./value.ts";
 import { dependents, nodesOf } from "./walk.ts";
 
 /**
@@ -52,7 +52,10 @@ export function trainingGraphs(
   const trained = new Set([...trainable.values()].map(inputName));
   const reached = dependents(Object.values(prepared), ({ outputs: [v] }) => isInput(v!) && trained.has(inputName(v!)));
   const needed = names.filter((name) => reached.has(prepared[name]!.node));
-  const found = gradients([{ value: forward.loss!, seed: scalar(1) }], needed.map((name) => inputs[name]!));
+  const found = gradients(
+    [{ value: forward.loss!, seed: scalar(1) }],
+    needed.map((name) => inputs[name]!),
+  );
   const sums: Record<string, Value> = {};
   for (const [i, name] of needed.entries()) {
     const gradient = found[i];
@@ -74,14 +77,19 @@ const computed = (prepared: Outputs): Record<string, Value> =>
   Object.fromEntries(Object.entries(prepared).filter(([, value]) => !isInput(value)));
 
 /** The chain rule from the prepared values back to the parameters. */
-function finishGraph(prepared: Outputs, summed: readonly string[], trained: ReadonlySet<string>): Record<string, Value> {
+function finishGraph(
+  prepared: Outputs,
+  summed: readonly string[],
+  trained: ReadonlySet<string>,
+): Record<string, Value> {
   const seeds = summed.map((name) => ({
     value: prepared[name]!,
     seed: input(sumName(name), prepared[name]!.shape, "parameter"),
   }));
   const parameters = new Map<string, Value>();
   for (const { outputs } of nodesOf(seeds.map(({ value }) => value))) {
-    if (isInput(outputs[0]!) && trained.has(inputName(outputs[0]!))) parameters.set(inputName(outputs[0]!), outputs[0]!);
+    if (isInput(outputs[0]!) && trained.has(inputName(outputs[0]!)))
+      parameters.set(inputName(outputs[0]!), outputs[0]!);
   }
   const found = gradients(seeds, [...parameters.values()]);
   return Object.fromEntries(

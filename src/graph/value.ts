@@ -96,8 +96,7 @@ export const parameter = (name: string, shape: Shape): Value => input(name, shap
 export const constant = (value: Tensor): Value => apply(constantOp, [], { value });
 
 /** A float32 scalar known when the graph is built. */
-export const scalar = (value: number): Value =>
-  constant({ dtype: "float32", shape: [], data: Float32Array.of(value) });
+export const scalar = (value: number): Value => constant({ dtype: "float32", shape: [], data: Float32Array.of(value) });
 
 /** A list of int64 known when the graph is built: shapes, axes, indices. */
 export const integers = (values: readonly number[]): Value =>
