@@ -1,6 +1,7 @@
 import { BeitError } from "../platform/errors.ts";
 import { type Random, random } from "../tensor/random.ts";
 import { sizeOf, type Tensor, zeros } from "../tensor/tensor.ts";
+import { extraRows } from "./position.ts";
 import { type MimeticOptions, mimeticAttention } from "./mimetic.ts";
 import { fillTruncatedNormal } from "./truncated-normal.ts";
 
@@ -28,6 +29,12 @@ export interface InitOptions {
   /** Attention heads; needed by `"mimetic"`. */
   readonly numHeads?: number;
   readonly mimetic?: MimeticOptions;
+  /**
+   * Relative position tables start as a preference for near patches instead of zero: −(dy² + dx²) / 2σ² with σ of 1, 2,
+   * 4 … patches for one head after another (d'Ascoli et al. 2021, ConViT, in the terms of a bias). For training from
+   * scratch on few images.
+   */
+  readonly locality?: boolean;
 }
 
 type Shapes = ReadonlyMap<string, { readonly shape: readonly number[] }>;
@@ -121,6 +128,23 @@ function fillMimetic(values: ReadonlyMap<string, Tensor<"float32">>, options: In
   }
 }
 
+/** Fills every relative position table of a square window with a Gaussian preference for near patches. */
+function fillLocality(values: ReadonlyMap<string, Tensor<"float32">>): void {
+  for (const [name, { data, shape }] of values) {
+    if (!name.endsWith("relative_position_bias_table")) continue;
+    const [rows, heads] = shape as [number, number];
+    const side = Math.sqrt(rows - extraRows); // 2 W − 1 offsets an axis
+    if (!Number.isInteger(side)) {
+      throw new BeitError("beit/init-shape", `${name}: locality needs a square window, got ${rows} rows`);
+    }
+    for (let row = 0; row < side * side; row++) {
+      const dy = Math.floor(row / side) - (side - 1) / 2;
+      const dx = (row % side) - (side - 1) / 2;
+      for (let h = 0; h < heads; h++) data[row * heads + h] = -(dy * dy + dx * dx) / (2 * 4 ** (h % 4));
+    }
+  }
+}
+
 /**
  * Initial values of parameters given by Hugging Face name and shape.
  * @throws BeitError `beit/init-name` for a name that is no BEiT parameter; `beit/init-shape` when a patch projection's
@@ -136,5 +160,6 @@ export function initialValues(shapes: Shapes, options: InitOptions): Map<string,
     values.set(name, tensor);
   }
   if (options.law === "mimetic") fillMimetic(values, options);
+  if (options.locality) fillLocality(values);
   return values;
 }

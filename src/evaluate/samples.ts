@@ -1,10 +1,10 @@
+import type { BeitConfig } from "../beit/config.ts";
 import type { Sample } from "../dataset/sample.ts";
+import type { ImageProcessor } from "../image/processor.ts";
+import type { Tensor } from "../tensor/tensor.ts";
 import { type ClassificationMetrics, classificationMetrics } from "./classification.ts";
 import type { LabelledLogits } from "./logits.ts";
 import { type Classifier, createPredictor } from "./predictor.ts";
-import type { BeitConfig } from "../beit/config.ts";
-import type { ImageProcessor } from "../image/processor.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 
 /** A trained classifier in memory. */
 export interface TrainedModel extends Classifier {

@@ -23,6 +23,10 @@ export const Recipe = z.strictObject({
   model: z.string().default("tiny"),
   /** Initialisation of what the checkpoint does not bring. */
   init: z.enum(["pretrain", "finetune", "huggingface", "mimetic"]).default("finetune"),
+  /** Initial layer scale, where it should not be the configuration's. */
+  layerScaleInit: z.number().positive().optional(),
+  /** Fresh relative position tables prefer near patches: helps training from scratch on few images. */
+  locality: z.boolean().default(false),
   /** Input height and width in pixels; tables of another size are resized by the original's geometric scheme. */
   imageSize: positive.default(224),
   epochs: z.number().positive().default(10),

@@ -42,7 +42,8 @@ export async function startModel(recipe: Recipe, labels: readonly string[]): Pro
       law: recipe.init,
       seed: recipe.seed,
       initializerRange: config.initializerRange,
-      layerScaleInit: config.layerScaleInit,
+      layerScaleInit: recipe.layerScaleInit ?? config.layerScaleInit,
+      locality: recipe.locality,
       numHeads: config.numHeads,
     });
   if (isPreset(recipe.model)) {

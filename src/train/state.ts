@@ -8,7 +8,7 @@ import { type Moments, zeroMoments } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { loadCheckpoint, type RunState } from "./checkpoint.ts";
-import type { Recipe } from "./recipe.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
 
 export type Parameters = Map<string, Tensor<"float32">>;
 
@@ -62,8 +62,9 @@ export async function resumeFrom(output: string, recipe: Recipe, labels: readonl
   const checkpoint = await loadCheckpoint(output);
   if (!checkpoint) return undefined;
   const { state } = checkpoint;
+  const saved = parseRecipe(state.recipe, {}, `${output}: recipe of its checkpoint`); // keys that came later get their defaults
   const changed = (Object.keys(recipe) as (keyof Recipe)[]).filter(
-    (key) => JSON.stringify(recipe[key]) !== JSON.stringify(state.recipe[key]),
+    (key) => JSON.stringify(recipe[key]) !== JSON.stringify(saved[key]),
   );
   if (changed.length || state.labels.join("\n") !== labels.join("\n")) {
     const what = changed.length ? `another recipe (${changed.join(", ")} differ)` : `labels ${state.labels.join(", ")}`;
