@@ -23,8 +23,8 @@ async function inTwoParts(outputs: Outputs) {
   const split = splitByBatch(outputs);
   const feeds = feedsFor(outputs);
   const computed = Object.fromEntries(Object.entries(split.prepared).filter(([, value]) => !isInput(value)));
-  const prepared = Object.keys(computed).length ? await evaluate(computed, feeds) : {};
-  return { split, results: await evaluate(split.outputs, { ...feeds, ...prepared }) };
+  const prepared = Object.keys(computed).length ? await evaluate(computed, feeds, { threads: 1 }) : {};
+  return { split, results: await evaluate(split.outputs, { ...feeds, ...prepared }, { threads: 1 }) };
 }
 
 const cases: Record<string, { outputs: Outputs; prepared: string[] }> = {
@@ -60,7 +60,7 @@ describe("splitByBatch", () => {
   it.each(Object.entries(cases))("%s", async (_, { outputs, prepared }) => {
     const { split, results } = await inTwoParts(outputs);
     expect(Object.keys(split.prepared)).toEqual(prepared);
-    const expected = await evaluate(outputs, feedsFor(outputs));
+    const expected = await evaluate(outputs, feedsFor(outputs), { threads: 1 });
     for (const [name, { data, dtype }] of Object.entries(expected)) {
       expect(results[name]!.dtype).toBe(dtype);
       expect(worstError(Array.from(results[name]!.data, Number), Array.from(data, Number)), name).toBeLessThan(1e-6);

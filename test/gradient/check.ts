@@ -9,6 +9,8 @@ import { type Dense, interpret } from "./reference.ts";
 type Outputs = Readonly<Record<string, Value>>;
 type Feeds = Readonly<Record<string, Tensor>>;
 
+const ONE = { threads: 1 }; // graphs this small gain nothing from a second thread
+
 /** Values of a named float32 input: uniform in [low, high), reproducible. */
 export function uniform(name: string, shape: readonly number[], low = -1, high = 1): Tensor<"float32"> {
   const stream = random(name, ...shape);
@@ -45,7 +47,7 @@ export function worstError(actual: ArrayLike<number>, expected: ArrayLike<number
 /** Worst relative error between two graphs of the same outputs, both run by onnxruntime on the same values. */
 export async function disagreement(before: Outputs, after: Outputs, given: Feeds = {}): Promise<number> {
   const feeds = feedsFor(before, given);
-  const [expected, actual] = [await evaluate(before, feeds), await evaluate(after, feeds)];
+  const [expected, actual] = [await evaluate(before, feeds, ONE), await evaluate(after, feeds, ONE)];
   const errors = Object.entries(expected).map(([name, { shape, data }]) => {
     const other = actual[name];
     if (other?.shape.join() !== shape.join()) throw new RangeError(`${name}: [${shape}] became [${other?.shape}]`);
@@ -99,7 +101,7 @@ export async function checkGradient(
 ): Promise<GradientReport> {
   const feeds = feedsFor({ y }, given);
   const seed = uniform("seed", y.shape);
-  const actual = await evaluate(options.valueOnly ? { value: y } : withGradients(y), { ...feeds, seed });
+  const actual = await evaluate(options.valueOnly ? { value: y } : withGradients(y), { ...feeds, seed }, ONE);
   const exact = Object.fromEntries(Object.entries(feeds).map(([name, tensor]) => [name, dense(tensor)]));
   const report: Record<string, number> = {};
   for (const target of options.valueOnly ? [] : floatInputs(y)) {
