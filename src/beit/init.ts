@@ -1,8 +1,8 @@
 import { BeitError } from "../platform/errors.ts";
 import { type Random, random } from "../tensor/random.ts";
 import { sizeOf, type Tensor, zeros } from "../tensor/tensor.ts";
-import { extraRows } from "./position.ts";
 import { type MimeticOptions, mimeticAttention } from "./mimetic.ts";
+import { extraRows } from "./position.ts";
 import { fillTruncatedNormal } from "./truncated-normal.ts";
 
 /**

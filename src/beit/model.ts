@@ -9,7 +9,7 @@ import { activations, layerNorm, linear, withNoise } from "../nn/layers.ts";
 import type { Scope } from "../nn/scope.ts";
 import { float32, int64 } from "../tensor/tensor.ts";
 import { type BeitConfig, windowOf } from "./config.ts";
-import { relativePositionIndex, relativePositionRows } from "./position.ts";
+import { dropPathRates, relativePositionIndex, relativePositionRows } from "./position.ts";
 import { resizeMatrix } from "./resize-tables.ts";
 
 // Axes: B batch, C channels, H W pixels, P patches, N = P + 1 tokens (first is [CLS]), D width, h heads, d = D/h.
@@ -162,7 +162,7 @@ function feedForward(scope: Scope, config: BeitConfig, x: Value): Value {
 function residual(scope: Scope, config: BeitConfig, layer: number, branch: 1 | 2, x: Value, y: Value): Value {
   const D = config.hiddenSize;
   const scaled = config.layerScaleInit > 0 ? mul(y, scope.parameter(`lambda_${branch}`, [D])) : y;
-  const rate = config.numLayers > 1 ? (config.dropPathRate * layer) / (config.numLayers - 1) : 0;
+  const rate = dropPathRates(config.dropPathRate, config.numLayers)[layer]!;
   return add(x, withNoise(scaled, scope.noise(`drop_path_${branch}`, [1, x.shape[1]!, 1], 1, rate)));
 }
 

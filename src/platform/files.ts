@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { createHash, randomBytes } from "node:crypto";
 import { mkdir, open, readFile as read, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
@@ -50,14 +50,21 @@ export async function readJson(path: string): Promise<unknown> {
  * name in the same folder, are flushed to disk and renamed. Missing folders are made. On failure nothing is left behind.
  * @throws BeitError `file/unwritable` naming the file and the reason (disk full, permission …).
  */
-export async function writeFileAtomic(path: string, content: string | Uint8Array | Iterable<Uint8Array>): Promise<void> {
+export async function writeFileAtomic(
+  path: string,
+  content: string | Uint8Array | Iterable<Uint8Array>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
   try {
     await mkdir(dirname(path), { recursive: true });
     const file = await open(temporary, "wx");
     try {
       const parts =
-        typeof content === "string" ? [new TextEncoder().encode(content)] : content instanceof Uint8Array ? [content] : content;
+        typeof content === "string"
+          ? [new TextEncoder().encode(content)]
+          : content instanceof Uint8Array
+            ? [content]
+            : content;
       for (const part of parts) await file.writeFile(part);
       await file.sync();
     } finally {
@@ -69,3 +76,6 @@ export async function writeFileAtomic(path: string, content: string | Uint8Array
     throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
   }
 }
+
+/** SHA-256 of a text, in hexadecimal. */
+export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");

@@ -83,7 +83,7 @@ function trainingRun(recipe: Recipe, { model, data, state, totalSteps }: TrainRe
     images: state.step * recipe.batchSize,
     pixelsPerImage: model.config.numChannels * height * width,
     parameters: [...model.parameters.values()].reduce((sum, { data: d }) => sum + d.length, 0),
-    forwardMacs: forwardMacs(model.config),
+    forwardMacs: forwardMacs(model.config, model.config.imageSize, recipe.patchesPerCell),
     trainLoss: state.lossSum / Math.max(1, state.step),
   };
 }

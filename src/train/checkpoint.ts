@@ -1,35 +1,36 @@
+import { z } from "zod";
 import { parseSafetensors, serializeSafetensors } from "../checkpoint/safetensors.ts";
 import type { Moments } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readFile, readJson, writeFileAtomic } from "../platform/files.ts";
 import { namesIn, removePath, writeFolderAtomic } from "../platform/runs.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
-import type { Recipe } from "./recipe.ts";
 
-/** A metric's history entry, as in `trainer_state.json`. */
-export interface HistoryEntry {
-  readonly step: number;
-  readonly epoch: number;
-  readonly [key: string]: number;
-}
+const historyEntry = z.object({ step: z.number(), epoch: z.number() }).catchall(z.number());
 
-/** What a run knows besides its arrays. */
-export interface RunState {
-  readonly recipe: Recipe;
-  readonly labels: readonly string[];
+/** `state.json`: what a run knows besides its arrays. */
+const runState = z.object({
+  /** As it was when the run began. */
+  recipe: z.unknown(),
+  labels: z.array(z.string()),
+  /** Of the pictures, see {@link TrainingData}. */
+  fingerprint: z.string(),
+  /** Threads that the bits of a step depend on. */
+  layout: z.object({ workers: z.number().int().positive(), threads: z.number().int().positive() }),
   /** Optimizer steps done. */
-  step: number;
+  step: z.number().int().min(0),
   /** Sum of the step losses so far. */
-  lossSum: number;
+  lossSum: z.number(),
   /** Losses of the steps since the last report. */
-  recentLosses: number[];
-  /** Training seconds so far, over all sessions of the run. */
-  seconds: number;
-  /** Of these, seconds spent evaluating and saving. */
-  pausedSeconds: number;
-  history: HistoryEntry[];
-  best: { step: number; value: number } | undefined;
-}
+  recentLosses: z.array(z.number()),
+  /** Seconds so far, over all sessions of the run, and those of them spent evaluating and saving. */
+  seconds: z.number(),
+  pausedSeconds: z.number(),
+  /** Entries of `trainer_state.json`. */
+  history: z.array(historyEntry),
+  best: z.object({ step: z.number(), value: z.number() }).optional(),
+});
+export type RunState = z.infer<typeof runState>;
 
 /** Everything that a run needs to go on exactly where it stopped. */
 export interface Checkpoint {
@@ -74,9 +75,10 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint | undef
   const last = (await checkpointSteps(folder)).at(-1);
   if (last === undefined) return undefined;
   const place = `${folder}/${PREFIX}${last}`;
-  const state = (await readJson(`${place}/${STATE}`)) as RunState;
-  if (state.step !== last) {
-    throw new BeitError("run/damaged", `${place}/${STATE}: expected step ${last}, found ${state.step}`);
+  const parsed = runState.safeParse(await readJson(`${place}/${STATE}`));
+  if (!parsed.success || parsed.data.step !== last) {
+    const what = parsed.success ? `step ${parsed.data.step}` : z.prettifyError(parsed.error).replaceAll("\n", " ");
+    throw new BeitError("run/damaged", `${place}/${STATE}: expected the state after step ${last}, found ${what}`);
   }
   const { tensors } = parseSafetensors(await readFile(`${place}/${ARRAYS}`), `${place}/${ARRAYS}`);
   const take = (prefix: string) =>
@@ -86,15 +88,19 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint | undef
       ),
     );
   const [first, second] = [take("m."), take("v.")];
+  const lost = [...first.keys()].find((name) => second.get(name)?.data.length !== first.get(name)!.data.length);
+  if (lost) throw new BeitError("run/damaged", `${place}/${ARRAYS}: the second moment of ${lost} is missing`);
   const moments = new Map([...first].map(([name, { data }]) => [name, { m: data, v: second.get(name)!.data }]));
   const average = take("average.");
-  return { state, parameters: take("parameter."), moments, average: average.size ? average : undefined };
+  return { state: parsed.data, parameters: take("parameter."), moments, average: average.size ? average : undefined };
 }
 
 /** Arrays of their own: views of the file would keep it in memory, and training writes into them. */
 const copyOf = ({ shape, data }: Tensor<"float32">): Tensor<"float32"> => float32(Float32Array.from(data), shape);
 
-/** Removes the checkpoints of a finished run. */
-export async function removeCheckpoints(folder: string): Promise<void> {
-  for (const step of await checkpointSteps(folder)) await removePath(`${folder}/${PREFIX}${step}`);
+/** Removes what a killed process left half-written. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  for (const name of await namesIn(folder)) {
+    if (/^checkpoint-\d+\.[0-9a-f]+\.tmp$/.test(name)) await removePath(`${folder}/${name}`);
+  }
 }

@@ -3,7 +3,7 @@ import { type Occlusion, parseOcclusion } from "../dataset/occlusion.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { type BatchPlan, balanceWeights, epochOrder, planBatches } from "../dataset/sampler.ts";
 import { BeitError } from "../platform/errors.ts";
-import { readText } from "../platform/files.ts";
+import { digest, readText } from "../platform/files.ts";
 import type { Recipe } from "./recipe.ts";
 
 /** The pictures of a run. */
@@ -17,6 +17,8 @@ export interface TrainingData {
   /** Draws per epoch. */
   readonly epochLength: number;
   readonly occlusion: Occlusion | undefined;
+  /** Tells these pictures, labels and occlusion recipe from others. */
+  readonly fingerprint: string;
 }
 
 /** Opens what a recipe trains and validates on. @throws BeitError as `openDataset` and `parseOcclusion` do */
@@ -44,10 +46,16 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
   const epochLength = Math.round(multipliers.reduce((a, b) => a + b, 0));
   const base = recipe.balance ? balanceWeights(samples, recipe.balance.by, recipe.balance.temper) : undefined;
   const weights = Float64Array.from(multipliers, (factor, i) => factor * (base ? base[i]! * samples.length : 1));
-  const occlusion = recipe.occlusion
-    ? parseOcclusion(await readText(recipe.occlusion), train.classes, recipe.occlusion)
-    : undefined;
-  return { classes: train.classes, samples, validation: validation.samples, weights, epochLength, occlusion };
+  const painting = recipe.occlusion && (await readText(recipe.occlusion));
+  return {
+    classes: train.classes,
+    samples,
+    validation: validation.samples,
+    weights,
+    epochLength,
+    occlusion: painting ? parseOcclusion(painting, train.classes, recipe.occlusion!) : undefined,
+    fingerprint: digest([...samples.map(({ id, label }) => `${label} ${id}`), painting ?? ""].join("\n")),
+  };
 }
 
 /** Full batches of one epoch, from batch `from` on. */

@@ -23,7 +23,7 @@ export function fineTuneStep(config: BeitConfig, microBatch: number, patchesPerC
   return {
     graphs,
     inputs: [...trace.inputs.values(), ...noise.map(({ value }) => value)],
-    patchesPerCell,
+    drawPatches: subset ? patchDrawer(config, patchesPerCell) : undefined,
     noise: noise.map(({ spec }) => spec),
     parameters: new Map([...trace.parameters].map(([name, { shape }]) => [name, { shape }])),
   };
@@ -70,16 +70,20 @@ export function drawNoise(spec: NoiseSpec, keys: readonly (readonly (number | st
   return values;
 }
 
-/** The patches of a micro-batch: some of every 2 × 2 cell, so that no part of a picture goes unseen. */
-function drawSubset(config: BeitConfig, patchesPerCell: number, key: readonly number[]): Record<string, BigInt64Array> {
-  if (patchesPerCell === 4) return {};
+/** Inputs that choose the patches of one micro-batch. */
+type PatchInputs = Record<keyof PatchSubset, BigInt64Array>;
+
+/** Draws the patches of a micro-batch: some of every 2 × 2 cell, so that no part of a picture goes unseen. */
+function patchDrawer(config: BeitConfig, patchesPerCell: number): (key: readonly number[]) => PatchInputs {
   const window = windowOf(config);
-  const patches = cellPatches(window, patchesPerCell, random(...key, "patches"));
   const index = relativePositionIndex(window);
   const N = window[0] * window[1] + 1;
-  const tokens = [0, ...Array.from(patches, (p) => p + 1)];
-  const positions = tokens.flatMap((i) => tokens.map((j) => BigInt(index[i * N + j]!)));
-  return { patches: BigInt64Array.from(patches, BigInt), positions: BigInt64Array.from(positions) };
+  return (key) => {
+    const patches = cellPatches(window, patchesPerCell, random(...key, "patches"));
+    const tokens = [0, ...Array.from(patches, (p) => p + 1)];
+    const positions = tokens.flatMap((i) => tokens.map((j) => BigInt(index[i * N + j]!)));
+    return { patches: BigInt64Array.from(patches, BigInt), positions: BigInt64Array.from(positions) };
+  };
 }
 
 /** One epoch's batch as the loader gives it. */
@@ -94,7 +98,7 @@ export interface LabelledBatch {
 /** Cuts a batch into micro-batches with their targets and noise; pixels are views. */
 export function microBatches(
   batch: LabelledBatch,
-  step: Pick<ReturnType<typeof fineTuneStep>, "noise" | "patchesPerCell">,
+  step: Pick<ReturnType<typeof fineTuneStep>, "noise" | "drawPatches">,
   options: { config: BeitConfig; microBatch: number; labelSmoothing: number; seed: number },
 ): MicroBatch[] {
   const { config, microBatch, labelSmoothing, seed } = options;
@@ -106,7 +110,7 @@ export function microBatches(
     return {
       pixel_values: batch.pixels.subarray(from * length, (from + microBatch) * length),
       targets: smoothedTargets(batch.labels.subarray(from, from + microBatch), classes, labelSmoothing),
-      ...drawSubset(config, step.patchesPerCell, [seed, batch.epoch, batch.first + from]),
+      ...step.drawPatches?.([seed, batch.epoch, batch.first + from]),
       ...Object.fromEntries(step.noise.map((spec) => [spec.name, drawNoise(spec, keys)])),
     };
   });

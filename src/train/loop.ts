@@ -6,7 +6,7 @@ import { updateEma } from "../optim/ema.ts";
 import { updateParameters } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { lockFolder } from "../platform/runs.ts";
-import { type RunState, saveCheckpoint } from "./checkpoint.ts";
+import { type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
 import { epochPlan, type TrainingData } from "./data.ts";
 import { microBatches } from "./fine-tune.ts";
 import type { Recipe } from "./recipe.ts";
@@ -83,6 +83,7 @@ export async function* train(
   const unlock = await lockFolder(options.output);
   let run: Run | undefined;
   try {
+    await removeLeftovers(options.output);
     run = await openRun(dataset, recipe, options);
     yield { kind: "start", ...describeStart(run) };
     return yield* trainSteps(run, options);

@@ -24,7 +24,7 @@ export interface MicroWorkerData {
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: DType }[];
 }
 
-/** Micro-batches for one thread: each is its graph inputs by name (views of shared memory are read in place). */
+/** Micro-batches for one thread: each is its graph inputs by name; large ones lie in shared memory. */
 export interface MicroRequest {
   readonly worker: number;
   readonly batches: readonly Readonly<Record<string, Float32Array | BigInt64Array>>[];

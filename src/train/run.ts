@@ -5,6 +5,7 @@ import type { ParameterGroup } from "../optim/groups.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
 import { BeitError } from "../platform/errors.ts";
 import { coreCount } from "../platform/machine.ts";
+import type { RunState } from "./checkpoint.ts";
 import { openTrainingData, stepsPerEpoch, type TrainingData } from "./data.ts";
 import { fineTuneStep } from "./fine-tune.ts";
 import type { Recipe } from "./recipe.ts";
@@ -12,7 +13,7 @@ import { type Start, startModel } from "./start.ts";
 import { freshState, groupsOf, type Live, loadBest, resumeFrom } from "./state.ts";
 import { createStepper, type Stepper } from "./stepper.ts";
 
-/** Where and how a run happens: nothing here changes its result, but `workers` may change its last bits. */
+/** Where and how a run happens: nothing here changes its result, but workers and threads may change its last bits. */
 export interface RunOptions {
   readonly output: string;
   /** Go on from the newest checkpoint in `output`, if there is one. */
@@ -65,11 +66,19 @@ function largestDivisor(of: number, most: number): number {
   for (let divisor = Math.min(of, most); ; divisor--) if (of % divisor === 0) return divisor;
 }
 
-/** Narrow models run as several single-threaded workers, wide ones as one on all cores (docs/log.md). */
-function layoutOf(options: RunOptions, hiddenSize: number, micros: number) {
+/**
+ * Narrow models run as several single-threaded workers, wide ones as one on all cores (docs/log.md). A resumed run keeps
+ * the layout it began with, since the last bits of a sum depend on it, unless options say otherwise.
+ */
+function layoutOf(
+  options: RunOptions,
+  hiddenSize: number,
+  micros: number,
+  before?: RunState["layout"],
+): RunState["layout"] {
   const cores = coreCount();
-  const workers = Math.min(micros, options.workers ?? (hiddenSize >= 512 ? 1 : cores));
-  return { workers, threads: options.threads ?? Math.max(1, Math.floor(cores / workers)) };
+  const workers = Math.min(micros, options.workers ?? before?.workers ?? (hiddenSize >= 512 ? 1 : cores));
+  return { workers, threads: options.threads ?? before?.threads ?? Math.max(1, Math.floor(cores / workers)) };
 }
 
 /** Opens data and model, resumes where asked to, and starts the threads. */
@@ -79,17 +88,15 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const start = await startModel(recipe, data.classes);
   const { config } = start;
-  const resumed = options.resume ? await resumeFrom(options.output, recipe, data.classes) : undefined;
-  const live = resumed ?? freshState(start.parameters, recipe, data.classes, config.numLayers);
-  const best = live.state.best && (await loadBest(options.output));
   const microBatch = microBatchOf(recipe, config.hiddenSize);
+  const origin = { labels: [...data.classes], fingerprint: data.fingerprint };
+  const resumed = options.resume ? await resumeFrom(options.output, recipe, origin) : undefined;
+  const layout = layoutOf(options, config.hiddenSize, recipe.batchSize / microBatch, resumed?.state.layout);
+  const live = resumed ?? freshState(start.parameters, recipe, { ...origin, layout }, config.numLayers);
+  const best = live.state.best && (await loadBest(options.output));
   const step = fineTuneStep(config, microBatch, recipe.patchesPerCell);
   const processor = defaultProcessor(config.imageSize);
-  const stepper = await createStepper(
-    step.graphs,
-    step.inputs,
-    layoutOf(options, config.hiddenSize, recipe.batchSize / microBatch),
-  );
+  const stepper = await createStepper(step.graphs, step.inputs, layout);
   const loader = await createLoader({
     samples: data.samples,
     size: config.imageSize,

@@ -35,14 +35,19 @@ export const groupsOf = (parameters: Parameters, recipe: Recipe, numLayers: numb
   });
 
 /** The state before the first step. */
-export function freshState(parameters: Parameters, recipe: Recipe, labels: readonly string[], numLayers: number): Live {
+export function freshState(
+  parameters: Parameters,
+  recipe: Recipe,
+  origin: Pick<RunState, "labels" | "fingerprint" | "layout">,
+  numLayers: number,
+): Live {
   return {
     parameters,
     moments: zeroMoments(parameters, groupsOf(parameters, recipe, numLayers)),
     average: recipe.ema === null ? undefined : copyAll(parameters),
     state: {
       recipe,
-      labels,
+      ...origin,
       step: 0,
       lossSum: 0,
       recentLosses: [],
@@ -56,19 +61,28 @@ export function freshState(parameters: Parameters, recipe: Recipe, labels: reado
 
 /**
  * The state of the newest checkpoint; undefined when there is none.
- * @throws BeitError `run/other-recipe` when it was made by another recipe or for other labels
+ * @throws BeitError `run/other-recipe` or `run/other-data` when it was made by another recipe or on other pictures
  */
-export async function resumeFrom(output: string, recipe: Recipe, labels: readonly string[]): Promise<Live | undefined> {
+export async function resumeFrom(
+  output: string,
+  recipe: Recipe,
+  data: Pick<RunState, "labels" | "fingerprint">,
+): Promise<Live | undefined> {
   const checkpoint = await loadCheckpoint(output);
   if (!checkpoint) return undefined;
   const { state } = checkpoint;
-  const saved = parseRecipe(state.recipe, {}, `${output}: recipe of its checkpoint`); // keys that came later get their defaults
+  const saved = parseRecipe(state.recipe, {}, `${output}: recipe of its checkpoint`); // keys that came later: their defaults
   const changed = (Object.keys(recipe) as (keyof Recipe)[]).filter(
     (key) => JSON.stringify(recipe[key]) !== JSON.stringify(saved[key]),
   );
-  if (changed.length || state.labels.join("\n") !== labels.join("\n")) {
-    const what = changed.length ? `another recipe (${changed.join(", ")} differ)` : `labels ${state.labels.join(", ")}`;
-    throw new BeitError("run/other-recipe", `${output}: its checkpoint was made with ${what}; use another folder`);
+  const hint = "give what the run began with, or choose another folder with -o";
+  if (changed.length) {
+    const message = `${output}: its checkpoint was made with another recipe (${changed.join(", ")} differ); ${hint}`;
+    throw new BeitError("run/other-recipe", message);
+  }
+  if (state.fingerprint !== data.fingerprint) {
+    const message = `${output}: its checkpoint was made on other pictures, labels or painting; ${hint}`;
+    throw new BeitError("run/other-data", message);
   }
   return {
     parameters: new Map(checkpoint.parameters),

@@ -100,6 +100,8 @@ export async function createStepper(
     }),
   );
 
+  const stage = createStage();
+
   const writeWeights = async (parameters: Parameters) => {
     const computed = prepare ? await prepare.run(pick(prepare, parameters)) : {};
     for (const { name, offset } of prepared.slots) {
@@ -112,7 +114,8 @@ export async function createStepper(
       const t0 = performance.now();
       await writeWeights(parameters);
       const t1 = performance.now();
-      const shares = perWorker.map((_, w) => batches.filter((_, i) => i % options.workers === w));
+      const staged = stage(batches);
+      const shares = perWorker.map((_, w) => staged.filter((_, i) => i % options.workers === w));
       const answers = await Promise.all(shares.map((own, w) => workers.request(w, { worker: w, batches: own })));
       const t2 = performance.now();
       reduceSums(summed.slots, perWorker, totals);
@@ -130,6 +133,34 @@ export async function createStepper(
       await Promise.all([prepare?.release(), finish.release()]);
     },
   };
+}
+
+const LARGE = 4096; // elements from which an input goes through shared memory instead of being cloned with the message
+
+/**
+ * Copies the large inputs of micro-batches into shared memory that is kept from step to step: posting a view of an
+ * ordinary array would clone the whole array behind it for every worker.
+ */
+function createStage(): (batches: readonly MicroBatch[]) => MicroBatch[] {
+  const places = new Map<string, Float32Array>();
+  const place = (key: string, values: Float32Array) => {
+    let shared = places.get(key);
+    if (!shared || shared.length !== values.length) {
+      shared = new Float32Array(share(values.length));
+      places.set(key, shared);
+    }
+    shared.set(values);
+    return shared;
+  };
+  return (batches) =>
+    batches.map((batch, i) =>
+      Object.fromEntries(
+        Object.entries(batch).map(([name, values]) => [
+          name,
+          values instanceof Float32Array && values.length >= LARGE ? place(`${i} ${name}`, values) : values,
+        ]),
+      ),
+    );
 }
 
 /** The parameters that a session reads. */
