@@ -1,8 +1,8 @@
 import { add, exp, log, mul, neg, relu, sub } from "../graph/elementwise.ts";
 import { gatherElements } from "../graph/indexing.ts";
 import { reshape } from "../graph/layout.ts";
-import { reduceMean, reduceSum } from "../graph/reduce.ts";
 import { logSoftmax } from "../graph/normalize.ts";
+import { reduceMean, reduceSum } from "../graph/reduce.ts";
 import { scalar, type Value } from "../graph/value.ts";
 
 /**
@@ -25,9 +25,15 @@ export function meanSquaredError(x: Value, target: Value): Value {
   return reduceMean(mul(difference, difference), [...x.shape.keys()], false);
 }
 
-/** Mean binary cross-entropy of logits against targets in [0, 1]: max(x, 0) − x t + log(1 + e^−|x|). */
+/**
+ * Mean binary cross-entropy of logits against targets in [0, 1]: max(x, 0) − x t + log(1 + e^−|x|).
+ *
+ * |x| is written 2 max(x, 0) − x, so that at x = 0, where a head that starts from zeros lies, the slopes chosen for
+ * max and |x| agree (0 and −1) and the gradient is σ(0) − t = ½ − t.
+ */
 export function binaryCrossEntropy(logits: Value, targets: Value): Value {
-  const magnitude = add(relu(logits), relu(neg(logits)));
-  const loss = add(sub(relu(logits), mul(logits, targets)), log(add(exp(neg(magnitude)), scalar(1))));
+  const positive = relu(logits);
+  const magnitude = sub(add(positive, positive), logits);
+  const loss = add(sub(positive, mul(logits, targets)), log(add(exp(neg(magnitude)), scalar(1))));
   return reduceMean(loss, [...logits.shape.keys()], false);
 }

@@ -1,5 +1,5 @@
-import type { DType } from "../tensor/tensor.ts";
 import { input, parameter, type Shape, type Value } from "../graph/value.ts";
+import type { DType } from "../tensor/tensor.ts";
 
 /** Random multiplier of a training step: each entry is 0 with probability 1 − keep, else 1 / keep. */
 export interface NoiseSpec {
