@@ -27,14 +27,17 @@ export function toFloat16(value: number): number {
   return sign | (half + (rest > 0x1000 || (rest === 0x1000 && half & 1) ? 1 : 0));
 }
 
+// Shifted into a float32's place, a binary16 exponent e reads as e - 127 where it means e - 15: the product with 2^112
+// puts that right, for subnormal numbers too, and is exact. Only infinities and NaN need float32's own exponent.
+const EXPONENT_SHIFT = 2 ** 112;
+
 /** The value of IEEE 754 binary16 bits. */
 export function fromFloat16(bits: number): number {
-  const sign = bits & 0x8000 ? -1 : 1;
-  const exponent = (bits >>> 10) & 0x1f;
-  const mantissa = bits & 0x3ff;
-  if (exponent === 0) return sign * mantissa * 2 ** -24;
-  if (exponent === 31) return mantissa ? Number.NaN : sign * Number.POSITIVE_INFINITY;
-  return sign * (1 + mantissa / 1024) * 2 ** (exponent - 15);
+  const magnitude = bits & 0x7fff;
+  const shifted = ((bits & 0x8000) << 16) | (magnitude << 13);
+  const finite = magnitude < 0x7c00;
+  u32[0] = finite ? shifted : shifted | 0x7f800000;
+  return finite ? f32[0]! * EXPONENT_SHIFT : f32[0]!;
 }
 
 /** bfloat16 bits of a float32 value, rounded to nearest even; NaN stays NaN. */
@@ -51,7 +54,27 @@ export function fromBfloat16(bits: number): number {
   return f32[0]!;
 }
 
-let float16Table: Float32Array | undefined;
+let float16Values: Float32Array | undefined; // by bits, made when first needed
+
+function float16Table(): Float32Array {
+  if (float16Values) return float16Values;
+  float16Values = new Float32Array(65536);
+  for (let bits = 0; bits < 65536; bits++) float16Values[bits] = fromFloat16(bits);
+  return float16Values;
+}
+
+function widenFloat16(bits: Uint16Array): Float32Array {
+  const table = float16Table();
+  const out = new Float32Array(bits.length);
+  for (let i = 0; i < out.length; i++) out[i] = table[bits[i]!]!;
+  return out;
+}
+
+function widenBfloat16(bits: Uint16Array): Float32Array {
+  const words = new Uint32Array(bits.length);
+  for (let i = 0; i < words.length; i++) words[i] = bits[i]! << 16;
+  return new Float32Array(words.buffer);
+}
 
 /** Any floating-point tensor as float32 (the same object when it already is). @throws TypeError for other dtypes. */
 export function asFloat32(tensor: Tensor): Tensor<"float32"> {
@@ -60,24 +83,12 @@ export function asFloat32(tensor: Tensor): Tensor<"float32"> {
     case "float32":
       return tensor as Tensor<"float32">;
     case "float64":
-      return { dtype: "float32", shape, data: Float32Array.from(data as Float64Array) };
-    case "bfloat16": {
-      const words = new Uint32Array(data.length);
-      for (let i = 0; i < words.length; i++) words[i] = Number(data[i]!) << 16;
-      return { dtype: "float32", shape, data: new Float32Array(words.buffer) };
-    }
-    case "float16": {
-      float16Table ??= Float32Array.from({ length: 65536 }, (_, bits) => fromFloat16(bits));
-      const out = new Float32Array(data.length);
-      for (let i = 0; i < out.length; i++) out[i] = float16Table[Number(data[i]!)]!;
-      return { dtype: "float32", shape, data: out };
-    }
+      return { dtype: "float32", shape, data: new Float32Array(data as Float64Array) };
+    case "bfloat16":
+      return { dtype: "float32", shape, data: widenBfloat16(data as Uint16Array) };
+    case "float16":
+      return { dtype: "float32", shape, data: widenFloat16(data as Uint16Array) };
     default:
       throw new TypeError(`asFloat32: expected a floating-point tensor, got ${dtype}`);
   }
-}
-
-/** A float32 tensor in half precision. */
-export function asFloat16(tensor: Tensor<"float32">): Tensor<"float16"> {
-  return { dtype: "float16", shape: tensor.shape, data: Uint16Array.from(tensor.data, toFloat16) };
 }
