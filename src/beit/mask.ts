@@ -1,5 +1,6 @@
 import { BeitError } from "../platform/errors.ts";
 import type { Random } from "../tensor/random.ts";
+import { roundHalfEven } from "../tensor/round.ts";
 import type { Window } from "./position.ts";
 
 /** What blockwise masking aims for. */
@@ -33,13 +34,6 @@ export interface BlockMask {
 }
 
 const attempts = 10; // microsoft/unilm beit/masking_generator.py _mask
-
-/** Python's round: halves go to the even neighbour. */
-function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  if (x - floor !== 0.5) return Math.round(x);
-  return floor % 2 === 0 ? floor : floor + 1;
-}
 
 function checkCount([height, width]: Window, count: number): void {
   if (Number.isInteger(count) && count >= 1 && count <= height * width) return;

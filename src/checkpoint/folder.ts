@@ -4,7 +4,7 @@ import { pathKind } from "../platform/folders.ts";
 import { random } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asDType, type FloatDType } from "./dtype.ts";
-import { show } from "./json.ts";
+import { isRecord, show } from "./json.ts";
 import { type NamedCheckpoint, toHuggingFace } from "./names.ts";
 import { parsePytorch } from "./pytorch.ts";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
@@ -196,7 +196,3 @@ function withoutSaveId(config: unknown, { metadata }: Weights, folder: string): 
 }
 
 const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}

@@ -54,3 +54,8 @@ export function show(value: unknown, inside = false): string {
   }
   return typeof value === "object" && value !== null ? "{…}" : String(value);
 }
+
+/** Whether a value from a JSON file is an object, not a list. */
+export function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

@@ -1,7 +1,7 @@
 import { BeitError } from "../platform/errors.ts";
 import { bytesOf, type DType, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import { bytesOfTensor, elementsAt, isShape } from "./bytes.ts";
-import { duplicateKey, show } from "./json.ts";
+import { duplicateKey, isRecord, show } from "./json.ts";
 
 const MAX_HEADER_BYTES = 100_000_000; // safetensors/src/tensor.rs, MAX_HEADER_SIZE
 
@@ -210,8 +210,4 @@ function frameHeader(text: Uint8Array): Uint8Array {
 
 function badHeader(name: string, reason: string, cause?: unknown): BeitError {
   return new BeitError("checkpoint/bad-header", `${name}: ${reason}`, { cause });
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -1,5 +1,6 @@
 import { BeitError } from "../platform/errors.ts";
 import { packagePath } from "../platform/package.ts";
+import { toRgb } from "../tensor/pixels.ts";
 import type { Picture } from "./batch.ts";
 import { loadModel, type Model } from "./model.ts";
 import { createPredictor, type Predictor } from "./predictor.ts";
@@ -97,14 +98,5 @@ async function toPicture(image: ImageInput, index: number): Promise<Picture> {
     const message = `expected a path, a file's content or pixels of 1, 3 or 4 bytes, got ${width} x ${height} pixels in ${data.length} bytes`;
     throw new BeitError("pipeline/bad-input", `picture ${index + 1}: ${message}`);
   }
-  return { width, height, data: toRgb(data, channels) };
-}
-
-function toRgb(data: Uint8Array | Uint8ClampedArray, channels: number): Uint8Array {
-  if (channels === 3) return new Uint8Array(data.buffer, data.byteOffset, data.length);
-  const out = new Uint8Array((data.length / channels) * 3);
-  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
-    for (let c = 0; c < 3; c++) out[to + c] = data[from + (channels === 1 ? 0 : c)]!;
-  }
-  return out;
+  return toRgb({ width, height, channels, data });
 }

@@ -1,4 +1,5 @@
 import type { Random } from "../tensor/random.ts";
+import { roundHalfEven } from "../tensor/round.ts";
 import type { Pixels, Region, Size } from "./pixels.ts";
 import { type Filter, resizeRegion } from "./resize.ts";
 
@@ -17,13 +18,6 @@ export interface CropOptions {
 export const STANDARD_CROP: CropOptions = { scale: [0.08, 1], ratio: [3 / 4, 4 / 3] };
 
 const ATTEMPTS = 10; // torchvision 0.14.1 transforms.RandomResizedCrop.get_params
-
-/** To the nearest whole number, halves to the even one: Python's `round`. */
-export function roundHalfEven(x: number): number {
-  const floor = Math.floor(x);
-  const rest = x - floor;
-  return rest < 0.5 || (rest === 0.5 && floor % 2 === 0) ? floor : floor + 1;
-}
 
 /**
  * A random region of a picture: ten tries for one that fits, then the largest centred one within the ratio's bounds.

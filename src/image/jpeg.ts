@@ -40,7 +40,7 @@ export function jpegArtifacts(pixels: Pixels, quality: number): Pixels {
     quantise(half, quantiser(CHROMINANCE, quality));
     return double(half, Math.ceil(pixels.width / 2), Math.ceil(pixels.height / 2));
   });
-  return toRgb(pixels, y, halved[0]!, halved[1]!);
+  return fromPlanes(pixels, y, halved[0]!, halved[1]!);
 }
 
 /** libjpeg `jpeg_quality_scaling` and `jpeg_add_quant_table`, baseline. */
@@ -141,7 +141,7 @@ function double({ data, width: stride }: Plane, width: number, height: number): 
   return { width: width * 2, height: height * 2, data: out };
 }
 
-function toRgb({ width, height }: Pixels, y: Plane, cb: Plane, cr: Plane): Pixels {
+function fromPlanes({ width, height }: Pixels, y: Plane, cb: Plane, cr: Plane): Pixels {
   const out = new Uint8ClampedArray(width * height * 3);
   for (let row = 0, to = 0; row < height; row++) {
     for (let x = 0; x < width; x++, to += 3) {

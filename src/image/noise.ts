@@ -1,5 +1,6 @@
 import type { Random } from "../tensor/random.ts";
-import { type Range, roundHalfEven } from "./crop.ts";
+import { roundHalfEven } from "../tensor/round.ts";
+import type { Range } from "./crop.ts";
 import type { Pixels } from "./pixels.ts";
 
 /*

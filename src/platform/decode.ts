@@ -1,5 +1,5 @@
 import type { Sharp, SharpOptions } from "sharp";
-import type { Pixels } from "../tensor/pixels.ts";
+import { type Pixels, toRgb } from "../tensor/pixels.ts";
 import { BeitError } from "./errors.ts";
 
 /** What a picture may cost. */
@@ -98,18 +98,6 @@ async function raw(picture: Sharp): Promise<Raw> {
     channels: info.channels,
     data: new Uint8Array(data.buffer, data.byteOffset, data.length),
   };
-}
-
-function toRgb({ width, height, channels, data }: Raw): Pixels {
-  if (channels === 3) return { width, height, data };
-  const out = new Uint8Array(width * height * 3);
-  const [g, b] = channels > 2 ? [1, 2] : [0, 0];
-  for (let from = 0, to = 0; to < out.length; from += channels, to += 3) {
-    out[to] = data[from]!;
-    out[to + 1] = data[from + g]!;
-    out[to + 2] = data[from + b]!;
-  }
-  return { width, height, data: out };
 }
 
 /** Ink to light without a colour profile: (1 - C)(1 - K). @see Pillow 9.4 `src/libImaging/Convert.c` `cmyk2rgb` */

@@ -1,6 +1,6 @@
 import { parse } from "csv-parse/sync";
 import { describe, expect, it } from "vitest";
-import { formatPredictions, type Prediction, predictionCsvLine, predictionLine } from "./predictions.ts";
+import { formatPredictions, type Prediction, predictionCsvLine } from "./predictions.ts";
 
 const rows: Prediction[] = [
   {
@@ -73,13 +73,5 @@ describe("formatPredictions", () => {
     expect(formatPredictions([], "csv")).toBe("file,label,score,error\r\n");
     expect(formatPredictions([], "jsonl")).toBe("");
     expect(formatPredictions([], "json")).toBe("[]");
-  });
-
-  it("says one file in one line", () => {
-    expect(rows.map(predictionLine)).toEqual([
-      "a.jpg: with_mask 0.9931, without_mask 0.0069",
-      'odd, "name"\\x0a.jpg: without_mask 0.7500, with_mask 0.2500',
-      "broken.jpg: error: not a picture, or truncated",
-    ]);
   });
 });

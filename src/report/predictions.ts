@@ -1,6 +1,6 @@
 import { createColors } from "picocolors";
 import { decimalText } from "./numbers.ts";
-import { formatTable, type TextStyle, visibleText } from "./table.ts";
+import { formatTable, type TextStyle } from "./table.ts";
 
 /** A class and its probability. */
 export interface Score {
@@ -84,12 +84,4 @@ function predictionTable(rows: readonly Prediction[], style: TextStyle): string 
   const wider = lines.some((line) => line[3] !== "");
   const table = formatTable(wider ? [...columns, { title: "others" }] : columns, lines, style).split("\n");
   return table.map((line, i) => (i > 0 && "error" in rows[i - 1]! ? red(line) : line)).join("\n");
-}
-
-/** `photo.jpg: with_mask 0.9931`: one file in one line. */
-export function predictionLine(row: Prediction): string {
-  if ("error" in row) return visibleText(`${row.file}: error: ${row.error}`);
-  return visibleText(
-    `${row.file}: ${row.predictions.map(({ label, score }) => `${label} ${decimalText(score)}`).join(", ")}`,
-  );
 }
