@@ -191,6 +191,9 @@ export const windowOf = (config: BeitConfig, imageSize = config.imageSize): [num
   imageSize[1] / config.patchSize,
 ];
 
+/** Width D from which one matrix product fills all cores and several copies of the weights would cost too much (docs/log.md). */
+export const WIDE = 512;
+
 const defaults = parseConfig({}, "defaults");
 
 /** A preset's widths with the reference card's layout: shared relative position bias and mask token. */

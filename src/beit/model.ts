@@ -29,6 +29,7 @@ export interface PatchSubset {
 /** Named intermediates; whatever nobody asks for is never computed. */
 export type Taps = Record<string, Value>;
 
+/** What {@link encode} makes of pixels. */
 export interface EncoderResult {
   /** [N, B, D], after the final LayerNorm where the configuration has one. */
   readonly tokens: Value;

@@ -1,4 +1,4 @@
-import type { BeitConfig } from "../beit/config.ts";
+import { type BeitConfig, WIDE } from "../beit/config.ts";
 import { classify } from "../beit/model.ts";
 import { inferenceGraphs } from "../graph/training.ts";
 import { type ImageProcessor, outputSize } from "../image/processor.ts";
@@ -68,7 +68,8 @@ interface Backend {
   close(): Promise<void>;
 }
 
-const WIDE = 512; // from this width on one product fills all cores, and the weights are too many to keep twice
+/** Pictures that go through the graph at once, unless said otherwise. */
+export const PREDICTION_BATCH = 8;
 
 /**
  * Compiles a classifier and starts its threads.
@@ -88,7 +89,7 @@ export async function createPredictor(classifier: Classifier, options: Predictor
   };
   const backend = await (workers === 0 ? inThisThread(batch) : inThreads(batch, workers));
   const classes = config.labels.length;
-  const size = options.batchSize ?? 8;
+  const size = options.batchSize ?? PREDICTION_BATCH;
   return { classes, scores: (pictures) => scores(backend, chunks(pictures, size), classes), close: backend.close };
 }
 

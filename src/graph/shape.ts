@@ -31,6 +31,7 @@ export function invertPermutation(permutation: readonly number[]): number[] {
   return inverse;
 }
 
+/** Whether two shapes are equal, a symbolic batch in the same places and multiples. */
 export const sameDims = (a: Shape, b: Shape): boolean => a.length === b.length && a.every((d, i) => d === b[i]);
 
 /** Shape with leading 1s up to a rank. */

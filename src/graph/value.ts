@@ -102,7 +102,9 @@ export const scalar = (value: number): Value => constant({ dtype: "float32", sha
 export const integers = (values: readonly number[]): Value =>
   constant({ dtype: "int64", shape: [values.length], data: BigInt64Array.from(values, BigInt) });
 
+/** Whether a value is a graph input, not computed. */
 export const isInput = (value: Value): boolean => value.node.op === inputOp;
+/** Whether a value is known when the graph is built. */
 export const isConstant = (value: Value): boolean => value.node.op === constantOp;
 
 /** Name of a graph input. */

@@ -2,7 +2,7 @@ import { accuracyIntervals } from "../evaluate/bootstrap.ts";
 import { classificationMetrics } from "../evaluate/classification.ts";
 import { type ScoredDataset, type ScoreOptions, scoreDataset, type Unreadable } from "../evaluate/dataset.ts";
 import { worstMistakes } from "../evaluate/mistakes.ts";
-import type { Classifier } from "../evaluate/predictor.ts";
+import { type Classifier, PREDICTION_BATCH } from "../evaluate/predictor.ts";
 import { bySubset, type SubsetMetrics } from "../evaluate/subsets.ts";
 import { fitTemperature } from "../evaluate/temperature.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -23,8 +23,6 @@ export interface Evaluation {
   readonly split: string;
   readonly unreadable: readonly Unreadable[];
 }
-
-const BATCH = 8; // Trainer's per_device_eval_batch_size, which its steps count
 
 /**
  * Evaluates a classifier on a data set.
@@ -77,6 +75,6 @@ export function evaluationTrainerMetrics({ metrics, runtimeSeconds = 0 }: Evalua
     eval_balanced_accuracy: balanced_accuracy,
     eval_loss: loss,
     eval_samples: samples,
-    ...speedMetrics("eval", runtimeSeconds, { samples, steps: Math.ceil(samples / BATCH) }),
+    ...speedMetrics("eval", runtimeSeconds, { samples, steps: Math.ceil(samples / PREDICTION_BATCH) }),
   };
 }

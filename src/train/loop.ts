@@ -1,7 +1,7 @@
 import type { Batch } from "../dataset/loader.ts";
 import type { ClassificationMetrics } from "../evaluate/classification.ts";
 import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
-import { clipCoefficient, globalNorm } from "../optim/clip.ts";
+import { clipCoefficient, firstNonFinite, globalNorm } from "../optim/clip.ts";
 import { updateEma } from "../optim/ema.ts";
 import { updateParameters } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -12,7 +12,6 @@ import { microBatches } from "./fine-tune.ts";
 import type { Recipe } from "./recipe.ts";
 import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
 import { copyAll, saveBest } from "./state.ts";
-import type { StepResult } from "./stepper.ts";
 
 export type { RunOptions } from "./run.ts";
 
@@ -153,7 +152,7 @@ async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number;
   const loss = mean(reports.map((outputs) => outputs.loss![0]!));
   const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
   const gradientNorm = globalNorm(named.values()) / micros.length; // sums over micro-batches, of which the loss is the mean
-  requireFinite(state.step + 1, loss, gradientNorm, gradients);
+  requireFinite(state.step + 1, loss, gradientNorm, named);
   state.step++;
   state.lossSum += loss;
   state.recentLosses.push(loss);
@@ -174,9 +173,14 @@ async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number;
 }
 
 /** @throws BeitError `train/non-finite` with the step and the name of the first quantity that is not finite */
-function requireFinite(step: number, loss: number, norm: number, gradients: StepResult["gradients"]): void {
+function requireFinite(
+  step: number,
+  loss: number,
+  norm: number,
+  gradients: Parameters<typeof firstNonFinite>[0],
+): void {
   if (Number.isFinite(loss) && Number.isFinite(norm)) return;
-  const bad = [...gradients].find(([, data]) => data.some((v) => !Number.isFinite(v)))?.[0] ?? "all parameters";
+  const bad = firstNonFinite(gradients) ?? "all parameters";
   const what = Number.isFinite(loss) ? `the gradient of ${bad}` : `the loss (${loss})`;
   const hint = "lower the learning rate, lengthen the warm-up, or set clipNorm; the last checkpoint is kept";
   throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);

@@ -1,3 +1,4 @@
+import { WIDE } from "../beit/config.ts";
 import { createLoader, type Loader } from "../dataset/loader.ts";
 import type { TrainedModel } from "../evaluate/samples.ts";
 import { defaultProcessor, type ImageProcessor } from "../image/processor.ts";
@@ -55,7 +56,7 @@ export interface Run {
  */
 function microBatchOf(recipe: Recipe, hiddenSize: number): number {
   const share = ((recipe.imageSize / 224) ** 2 * recipe.patchesPerCell) / 4;
-  const size = recipe.microBatch ?? Math.max(1, Math.round((hiddenSize >= 512 ? 8 : 4) / share));
+  const size = recipe.microBatch ?? Math.max(1, Math.round((hiddenSize >= WIDE ? 8 : 4) / share));
   if (recipe.microBatch && recipe.batchSize % size) {
     throw new BeitError("recipe/invalid", `batchSize ${recipe.batchSize} is not a multiple of microBatch ${size}`);
   }
@@ -77,7 +78,7 @@ function layoutOf(
   before?: RunState["layout"],
 ): RunState["layout"] {
   const cores = coreCount();
-  const workers = Math.min(micros, options.workers ?? before?.workers ?? (hiddenSize >= 512 ? 1 : cores));
+  const workers = Math.min(micros, options.workers ?? before?.workers ?? (hiddenSize >= WIDE ? 1 : cores));
   return { workers, threads: options.threads ?? before?.threads ?? Math.max(1, Math.floor(cores / workers)) };
 }
 
