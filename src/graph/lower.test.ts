@@ -112,8 +112,8 @@ const cases: readonly Case[] = [
     what: "the gradient of a turned weight",
     outputs: { v: turn(matMul(turn(x(6, 4), 1, 0), y(6, 3)), 1, 0) },
     count: count("Transpose"),
-    on: 0,
-    off: 1,
+    on: 1, // of y, which is the narrow one where it matters
+    off: 2,
   },
   {
     pass: "turnProduct",
@@ -130,6 +130,14 @@ const cases: readonly Case[] = [
     count: work,
     on: { FusedMatMul: 1 },
     off: { Transpose: 1, MatMul: 1 },
+  },
+  {
+    pass: "fuseTransposes",
+    what: "not a turned matrix on the left",
+    outputs: { v: matMul(turn(x(3, 2), 1, 0), turn(y(4, 3), 1, 0)) },
+    count: work,
+    on: { Transpose: 1, FusedMatMul: 1 },
+    off: { Transpose: 2, MatMul: 1 },
   },
   {
     pass: "fuseTransposes",

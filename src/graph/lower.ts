@@ -97,11 +97,16 @@ function readThrough(value: Value, sameRank: boolean): { source: Value; trans: 0
   return undefined;
 }
 
-/** MatMul over transposed operands → FusedMatMul that reads them in place. */
+/**
+ * MatMul over transposed operands → FusedMatMul that reads them in place. Except a plain matrix on the left, as in the
+ * gradient of a weight: transposing it first is faster than multiplying it transposed (docs/performance.md).
+ */
 const fuseTransposes: Rule = ({ op, inputs }) => {
   if (op.type !== "MatMul") return undefined;
-  const sameRank = inputs[0]!.shape.length === inputs[1]!.shape.length;
-  const [a, b] = inputs.map((value) => readThrough(value, sameRank));
+  const [left, right] = inputs as [Value, Value];
+  const sameRank = left.shape.length === right.shape.length;
+  const a = left.shape.length > 2 ? readThrough(left, sameRank) : undefined;
+  const b = readThrough(right, sameRank);
   if (!a && !b) return undefined;
   const flags: FusedMatMulFlags = {
     transA: a?.trans ?? 0,
@@ -110,7 +115,7 @@ const fuseTransposes: Rule = ({ op, inputs }) => {
     transBatchB: b?.transBatch ?? 0,
     alpha: 1,
   };
-  return fusedMatMul(a?.source ?? inputs[0]!, b?.source ?? inputs[1]!, flags);
+  return fusedMatMul(a?.source ?? left, b?.source ?? right, flags);
 };
 
 /** Sums over leading axes → a product with a row of ones, which runs at the speed of memory on all threads. */

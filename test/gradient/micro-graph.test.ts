@@ -64,10 +64,12 @@ describe("the micro graph of a block", () => {
     });
   });
 
-  it("reads every operand of a product in place", () => {
+  it("reads every operand of a product in place, save the left matrix in the gradient of a weight", () => {
     for (const { op, inputs } of nodes(graphs(2).micro)) {
       if (!op.type.endsWith("MatMul")) continue;
-      expect(inputs.map(({ node }) => node.op.type)).not.toContain("Transpose");
+      const [left, right] = inputs as [Value, Value];
+      expect(right.node.op.type).not.toBe("Transpose");
+      if (left.shape.length > 2) expect(left.node.op.type).not.toBe("Transpose");
     }
   });
 
@@ -216,78 +218,84 @@ it("the whole micro graph of one block, forward and backward", () => {
     %153 [5,2,8] = Add(%124, %152)
     %154 [4,2,8] = Slice(%153, (1), (5), (0))
     %156 [8,8] = Reshape(%154, (8,8))
-    %158 [8,192] = Reshape(%3, (8,192))
-    %159 [8,192] = FusedMatMul(%156, %158, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %160 [8,192] = Add(sum.prepared.0, %159)
-    %163 [1,8] = MatMul(const[1,8], %156)
-    %165 [8] = Reshape(%163, (8))
-    %166 [8] = Add(sum.beit.embeddings.patch_embeddings.projection.bias, %165)
-    %168 [5,1,8] = ReduceSum(%153, (1), keepdims=1)
-    %169 [5,1,8] = Add(sum.prepared.2, %168)
-    %172 [10,8] = Reshape(%17, (10,8))
-    %173 [10,8] = Reshape(%144, (10,8))
-    %174 [8,8] = FusedMatMul(%172, %173, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %175 [8,8] = Add(sum.prepared.3, %174)
-    %178 [1,8] = MatMul(const[1,10], %173)
-    %179 [8] = Reshape(%178, (8))
-    %180 [8] = Add(sum.prepared.4, %179)
-    %182 [10,8] = Reshape(%139, (10,8))
-    %183 [8,8] = FusedMatMul(%172, %182, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %184 [8,8] = Add(sum.prepared.5, %183)
-    %186 [1,8] = MatMul(const[1,10], %182)
-    %187 [8] = Reshape(%186, (8))
-    %188 [8] = Add(sum.prepared.6, %187)
-    %192 [2,50] = Reshape(%137, (2,50))
-    %193 [1,50] = MatMul((1,1), %192)
-    %195 [2,5,5] = Reshape(%193, (2,5,5))
-    %196 [2,5,5] = Add(sum.prepared.7, %195)
-    %198 [10,8] = Reshape(%128, (10,8))
-    %199 [8,8] = FusedMatMul(%172, %198, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %200 [8,8] = Add(sum.prepared.8, %199)
-    %202 [10,8] = Reshape(%39, (10,8))
-    %203 [10,8] = Reshape(%124, (10,8))
-    %204 [8,8] = FusedMatMul(%202, %203, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %205 [8,8] = Add(sum.prepared.9, %204)
-    %207 [1,8] = MatMul(const[1,10], %203)
-    %208 [8] = Reshape(%207, (8))
-    %209 [8] = Add(sum.prepared.10, %208)
-    %211 [10,8] = Reshape(%47, (10,8))
-    %213 [10,16] = Reshape(%117, (10,16))
-    %214 [8,16] = FusedMatMul(%211, %213, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %215 [8,16] = Add(sum.prepared.11, %214)
-    %217 [1,16] = MatMul(const[1,10], %213)
-    %219 [16] = Reshape(%217, (16))
-    %220 [16] = Add(sum.prepared.12, %219)
-    %222 [10,8] = Reshape(%109, (10,8))
-    %223 [10,16] = Reshape(%57, (10,16))
-    %224 [8,16] = FusedMatMul(%222, %223, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %225 [8,16] = Add(sum.prepared.13, %224)
-    %227 [1,8] = MatMul(const[1,10], %222)
-    %228 [8] = Reshape(%227, (8))
-    %229 [8] = Add(sum.prepared.14, %228)
-    %231 [2,8] = FusedMatMul(%96, %68, transA=1, transB=0, transBatchA=0, transBatchB=0, alpha=1)
-    %232 [2,8] = Add(sum.prepared.15, %231)
-    %234 [1,2] = MatMul((1,1), %96)
-    %235 [2] = Reshape(%234, (2))
-    %236 [2] = Add(sum.prepared.16, %235)
+    %157 [8,8] = Transpose(%156, perm=[1,0])
+    %159 [8,192] = Reshape(%3, (8,192))
+    %160 [8,192] = MatMul(%157, %159)
+    %161 [8,192] = Add(sum.prepared.0, %160)
+    %164 [1,8] = MatMul(const[1,8], %156)
+    %166 [8] = Reshape(%164, (8))
+    %167 [8] = Add(sum.beit.embeddings.patch_embeddings.projection.bias, %166)
+    %169 [5,1,8] = ReduceSum(%153, (1), keepdims=1)
+    %170 [5,1,8] = Add(sum.prepared.2, %169)
+    %173 [10,8] = Reshape(%17, (10,8))
+    %174 [8,10] = Transpose(%173, perm=[1,0])
+    %175 [10,8] = Reshape(%144, (10,8))
+    %176 [8,8] = MatMul(%174, %175)
+    %177 [8,8] = Add(sum.prepared.3, %176)
+    %180 [1,8] = MatMul(const[1,10], %175)
+    %181 [8] = Reshape(%180, (8))
+    %182 [8] = Add(sum.prepared.4, %181)
+    %184 [10,8] = Reshape(%139, (10,8))
+    %185 [8,8] = MatMul(%174, %184)
+    %186 [8,8] = Add(sum.prepared.5, %185)
+    %188 [1,8] = MatMul(const[1,10], %184)
+    %189 [8] = Reshape(%188, (8))
+    %190 [8] = Add(sum.prepared.6, %189)
+    %194 [2,50] = Reshape(%137, (2,50))
+    %195 [1,50] = MatMul((1,1), %194)
+    %197 [2,5,5] = Reshape(%195, (2,5,5))
+    %198 [2,5,5] = Add(sum.prepared.7, %197)
+    %200 [10,8] = Reshape(%128, (10,8))
+    %201 [8,8] = MatMul(%174, %200)
+    %202 [8,8] = Add(sum.prepared.8, %201)
+    %204 [10,8] = Reshape(%39, (10,8))
+    %205 [8,10] = Transpose(%204, perm=[1,0])
+    %206 [10,8] = Reshape(%124, (10,8))
+    %207 [8,8] = MatMul(%205, %206)
+    %208 [8,8] = Add(sum.prepared.9, %207)
+    %210 [1,8] = MatMul(const[1,10], %206)
+    %211 [8] = Reshape(%210, (8))
+    %212 [8] = Add(sum.prepared.10, %211)
+    %214 [10,8] = Reshape(%47, (10,8))
+    %215 [8,10] = Transpose(%214, perm=[1,0])
+    %217 [10,16] = Reshape(%117, (10,16))
+    %218 [8,16] = MatMul(%215, %217)
+    %219 [8,16] = Add(sum.prepared.11, %218)
+    %221 [1,16] = MatMul(const[1,10], %217)
+    %223 [16] = Reshape(%221, (16))
+    %224 [16] = Add(sum.prepared.12, %223)
+    %226 [10,8] = Reshape(%109, (10,8))
+    %227 [8,10] = Transpose(%226, perm=[1,0])
+    %228 [10,16] = Reshape(%57, (10,16))
+    %229 [8,16] = MatMul(%227, %228)
+    %230 [8,16] = Add(sum.prepared.13, %229)
+    %232 [1,8] = MatMul(const[1,10], %226)
+    %233 [8] = Reshape(%232, (8))
+    %234 [8] = Add(sum.prepared.14, %233)
+    %236 [2,2] = Transpose(%96, perm=[1,0])
+    %237 [2,8] = MatMul(%236, %68)
+    %238 [2,8] = Add(sum.prepared.15, %237)
+    %240 [1,2] = MatMul((1,1), %96)
+    %241 [2] = Reshape(%240, (2))
+    %242 [2] = Add(sum.prepared.16, %241)
     return loss = %80
     return logits = %74
-    return new_sum.prepared.0 = %160
-    return new_sum.beit.embeddings.patch_embeddings.projection.bias = %166
-    return new_sum.prepared.2 = %169
-    return new_sum.prepared.3 = %175
-    return new_sum.prepared.4 = %180
-    return new_sum.prepared.5 = %184
-    return new_sum.prepared.6 = %188
-    return new_sum.prepared.7 = %196
-    return new_sum.prepared.8 = %200
-    return new_sum.prepared.9 = %205
-    return new_sum.prepared.10 = %209
-    return new_sum.prepared.11 = %215
-    return new_sum.prepared.12 = %220
-    return new_sum.prepared.13 = %225
-    return new_sum.prepared.14 = %229
-    return new_sum.prepared.15 = %232
-    return new_sum.prepared.16 = %236"
+    return new_sum.prepared.0 = %161
+    return new_sum.beit.embeddings.patch_embeddings.projection.bias = %167
+    return new_sum.prepared.2 = %170
+    return new_sum.prepared.3 = %177
+    return new_sum.prepared.4 = %182
+    return new_sum.prepared.5 = %186
+    return new_sum.prepared.6 = %190
+    return new_sum.prepared.7 = %198
+    return new_sum.prepared.8 = %202
+    return new_sum.prepared.9 = %208
+    return new_sum.prepared.10 = %212
+    return new_sum.prepared.11 = %219
+    return new_sum.prepared.12 = %224
+    return new_sum.prepared.13 = %230
+    return new_sum.prepared.14 = %234
+    return new_sum.prepared.15 = %238
+    return new_sum.prepared.16 = %242"
   `);
 });
