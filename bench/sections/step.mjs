@@ -1,0 +1,89 @@
+// The complete training step: pictures a second, share of the ceiling, phases; against PyTorch where it is there.
+import { forwardMacs } from "../../dist/beit/flops.js";
+import { interleave, startContender } from "../contender.mjs";
+import { configOf } from "../graphs.mjs";
+import { torchAbsence } from "../peers.mjs";
+import { median, pairedRatios, summary } from "../statistics.mjs";
+import { layoutText, startProduct } from "./gemm.mjs";
+
+/** Layouts and micro-batches as `beit train` chooses them; a step of base takes so long that few rounds must do. */
+const casesOf = ({ cores, rounds }) => [
+  { preset: "tiny", batch: 32, microBatch: 4, workers: cores, threads: 1, rounds },
+  { preset: "base", batch: 16, microBatch: 8, workers: 1, threads: cores, rounds: Math.min(rounds, 3) },
+];
+
+function phasesText(answers) {
+  const names = Object.keys(answers[0].phases);
+  const ms = (phase) => median(answers.map(({ phases }) => phases[phase]));
+  return names.map((phase) => `${phase.replace(/Ms$/, "")} ${ms(phase).toFixed(0)}`).join(", ");
+}
+
+async function startAll({ preset, batch, rounds: _, ...options }, context) {
+  const step = await startContender(`${preset} step`, {
+    workload: "step",
+    preset,
+    batch,
+    folder: context.pictures,
+    ...options,
+  });
+  const entries = [
+    await startProduct(context.ceiling),
+    { contender: step, work: batch },
+    { contender: step, mode: "data", work: batch },
+  ];
+  const absence = torchAbsence();
+  const torch = absence
+    ? undefined
+    : await startContender(`${preset} PyTorch step`, { workload: "torch", preset, batch, threads: context.cores });
+  if (torch) entries.push({ contender: torch, work: batch });
+  return { entries, torch, absence };
+}
+
+function rowsOf({ preset, batch, workers, threads, microBatch }, { torch, absence }, results) {
+  const [ceiling, step, data, peer] = results;
+  const flops = 6 * forwardMacs(configOf(preset));
+  const common = { layout: layoutText({ lanes: workers, threads }), unit: "images/s" };
+  const name = `${preset}, batch ${batch}`;
+  const row = (what, { rates, cores, answers }) => ({
+    ...common,
+    what: `${name} (${batch / microBatch} x ${microBatch}): ${what}`,
+    rate: summary(rates),
+    against: "ceiling",
+    ratio: summary(
+      pairedRatios(
+        rates.map((rate) => rate * flops),
+        ceiling.rates,
+      ),
+    ),
+    cores,
+    note: `ms a step: ${phasesText(answers)}`,
+  });
+  const rows = [row("training step, pixels at hand", step), row("training step, from JPEG files", data)];
+  if (absence) return [...rows, { ...common, what: `${name}: PyTorch left out, ${absence}` }];
+  const { torch: version, blas, threads: torchThreads } = torch.facts;
+  rows.push({
+    ...common,
+    layout: layoutText({ lanes: 1, threads: torchThreads }),
+    what: `${name}: training step of PyTorch ${version}, eager`,
+    rate: summary(peer.rates),
+    note: `BLAS ${blas.join(", ")}; not current PyTorch with MKL`,
+  });
+  rows.push({
+    ...common,
+    what: `${name}: ours / PyTorch ${version}`,
+    against: "PyTorch",
+    ratio: summary(pairedRatios(step.rates, peer.rates)),
+  });
+  return rows;
+}
+
+export async function step(context) {
+  const rows = [];
+  for (const options of casesOf(context)) {
+    const started = await startAll(options, context);
+    const results = await interleave(started.entries, { ...context, rounds: options.rounds });
+    for (const { contender } of started.entries) await contender.close();
+    rows.push(...rowsOf(options, started, results));
+  }
+  return rows;
+}

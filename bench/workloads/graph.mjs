@@ -1,0 +1,13 @@
+// A graph of ours on the engine.
+import { createEngine } from "../../dist/platform/engine.js";
+import { forwardGraph, microGraph, productGraph } from "../graphs.mjs";
+
+const makers = { product: productGraph, forward: forwardGraph, micro: microGraph };
+
+/** `kind` and its options choose the graph; `threads` work inside an operator. */
+export async function load({ kind, threads, ...options }) {
+  const { model, feeds, into } = await makers[kind](options);
+  const engine = await createEngine(model, { threads });
+  const first = await engine.run(feeds, into);
+  return { run: () => engine.run(feeds, into), facts: { logits: first.logits && [...first.logits.data] } };
+}
