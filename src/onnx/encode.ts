@@ -9,26 +9,31 @@ import {
   type ValueInfo,
 } from "./schema.ts";
 
+const utf8 = new TextEncoder();
+
+/** A string field. Not pbf's writeStringField, which as of 5.1.2 spoils characters from U+20000 on. */
+const writeText = (pbf: PbfWriter, field: number, text: string) => pbf.writeBytesField(field, utf8.encode(text));
+
 function writeAttribute({ name, type, value }: AttributeProto, pbf: PbfWriter): void {
-  pbf.writeStringField(1, name);
+  writeText(pbf, 1, name);
   if (type === "float") pbf.writeFloatField(2, value as number);
   else if (type === "int") pbf.writeVarintField(3, value as number);
-  else if (type === "string") pbf.writeBytesField(4, new TextEncoder().encode(value as string));
+  else if (type === "string") writeText(pbf, 4, value as string);
   else for (const integer of value as readonly number[]) pbf.writeVarintField(8, integer);
   pbf.writeVarintField(20, attributeTypes[type]);
 }
 
 function writeNode(node: NodeProto, pbf: PbfWriter): void {
-  for (const name of node.inputs) pbf.writeStringField(1, name);
-  for (const name of node.outputs) pbf.writeStringField(2, name);
-  pbf.writeStringField(4, node.opType);
+  for (const name of node.inputs) writeText(pbf, 1, name);
+  for (const name of node.outputs) writeText(pbf, 2, name);
+  writeText(pbf, 4, node.opType);
   for (const attribute of node.attributes) pbf.writeMessage(5, writeAttribute, attribute);
-  if (node.domain) pbf.writeStringField(7, node.domain);
+  if (node.domain) writeText(pbf, 7, node.domain);
 }
 
 function writeDimension(dim: number | string, pbf: PbfWriter): void {
   if (typeof dim === "number") pbf.writeVarintField(1, dim);
-  else pbf.writeStringField(2, dim);
+  else writeText(pbf, 2, dim);
 }
 
 function writeShape(dims: ValueInfo["dims"], pbf: PbfWriter): void {
@@ -41,7 +46,7 @@ function writeTensorType({ dtype, dims }: ValueInfo, pbf: PbfWriter): void {
 }
 
 function writeValueInfo(info: ValueInfo, pbf: PbfWriter): void {
-  pbf.writeStringField(1, info.name);
+  writeText(pbf, 1, info.name);
   pbf.writeMessage(2, (type: ValueInfo, p: PbfWriter) => p.writeMessage(1, writeTensorType, type), info);
 }
 
@@ -50,7 +55,7 @@ function tensorHead({ name, dtype, dims, raw }: TensorProto): Uint8Array {
   const pbf = new PbfWriter();
   for (const dim of dims) pbf.writeVarintField(1, dim);
   pbf.writeVarintField(2, onnxTypes[dtype]);
-  pbf.writeStringField(8, name);
+  writeText(pbf, 8, name);
   pbf.writeTag(9, 2);
   pbf.writeVarint(raw.byteLength);
   return pbf.finish();
@@ -74,12 +79,12 @@ export function encodeModelParts(model: ModelProto): Uint8Array[] {
   const { graph } = model;
   const head = new PbfWriter();
   head.writeVarintField(1, model.irVersion);
-  head.writeStringField(2, model.producerName);
+  writeText(head, 2, model.producerName);
   for (const opset of model.opsets) {
     head.writeMessage(
       8,
       (o: typeof opset, p: PbfWriter) => {
-        p.writeStringField(1, o.domain);
+        writeText(p, 1, o.domain);
         p.writeVarintField(2, o.version);
       },
       opset,
@@ -89,15 +94,15 @@ export function encodeModelParts(model: ModelProto): Uint8Array[] {
     head.writeMessage(
       14,
       (_: undefined, p: PbfWriter) => {
-        p.writeStringField(1, key);
-        p.writeStringField(2, value);
+        writeText(p, 1, key);
+        writeText(p, 2, value);
       },
       undefined,
     );
   }
   const body = new PbfWriter();
   for (const node of graph.nodes) body.writeMessage(1, writeNode, node);
-  body.writeStringField(2, graph.name);
+  writeText(body, 2, graph.name);
   for (const info of graph.inputs) body.writeMessage(11, writeValueInfo, info);
   for (const info of graph.outputs) body.writeMessage(12, writeValueInfo, info);
   const initializers = graph.initializers.flatMap((tensor) => {

@@ -1,4 +1,4 @@
-import { constantTensor, inputName, isConstant, isInput, type Node, type Value } from "../graph/value.ts";
+import { constantTensor, inputName, isConstant, isInput, type Node, type Op, type Value } from "../graph/value.ts";
 import { nodesOf } from "../graph/walk.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import type { AttributeProto, ModelProto, NodeProto, TensorProto, ValueInfo } from "./schema.ts";
@@ -14,11 +14,17 @@ const symbolic = (dims: readonly number[]) => dims.map((d) => (d >= 0 ? d : d ==
 
 const rawBytes = ({ data }: Tensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
+function numberAttribute({ type, floats }: Op, name: string, value: number): AttributeProto {
+  if (floats?.includes(name)) return { name, type: "float", value };
+  if (!Number.isSafeInteger(value)) throw new TypeError(`${type}: attribute ${name} is ${value}, expected an integer`);
+  return { name, type: "int", value };
+}
+
 function attributesOf({ op, attributes }: Node): AttributeProto[] {
   return Object.entries(attributes).flatMap(([name, value]): AttributeProto[] => {
     if (ownAttributes.has(name)) return [];
     if (typeof value === "string") return [{ name, type: "string", value }];
-    if (typeof value === "number") return [{ name, type: op.floats?.includes(name) ? "float" : "int", value }];
+    if (typeof value === "number") return [numberAttribute(op, name, value)];
     return [{ name, type: "ints", value: value as readonly number[] }];
   });
 }
