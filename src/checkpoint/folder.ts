@@ -41,7 +41,7 @@ export interface ModelFolderContent {
   /** What floating-point tensors are stored as; as they are when absent. `config.torch_dtype` is the caller's. */
   dtype?: FloatDType;
   /** More files, by path inside the folder with forward slashes, e.g. "onnx/model.onnx". */
-  extra?: Readonly<Record<string, string | Uint8Array>>;
+  extra?: Readonly<Record<string, string | Uint8Array | Iterable<Uint8Array>>>;
 }
 
 /** Tensors by their own names, and what the file says of itself. */
@@ -82,6 +82,12 @@ export async function readFolder(path: string): Promise<ModelFolder> {
     files: [configFile, ...(hasProcessor ? [processorFile] : []), ...(hasCard ? [cardFile] : []), ...weights.files],
     ...(card === undefined ? {} : { card }),
   };
+}
+
+/** Whether a folder holds a model, or a part of one. @throws BeitError `file/unreadable` */
+export async function holdsModel(path: string): Promise<boolean> {
+  const kinds = await Promise.all(["config.json", ...WEIGHTS].map((file) => pathKind(`${path}/${file}`)));
+  return kinds.some((kind) => kind !== undefined);
 }
 
 function withoutDropped({ dropped: _, ...named }: NamedCheckpoint): Omit<NamedCheckpoint, "dropped"> {

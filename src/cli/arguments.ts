@@ -9,6 +9,17 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** An option's text as a number above 0, and `most` at most. */
+export function positiveNumber(most = Number.POSITIVE_INFINITY): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (text.trim() !== "" && Number.isFinite(value) && value > 0 && value <= most) return value;
+    throw new InvalidArgumentError(
+      `Expected a number above 0${most < Number.POSITIVE_INFINITY ? `, at most ${most}` : ""}.`,
+    );
+  };
+}
+
 /** An option's text as a number from 0 to 1. */
 export function share(text: string): number {
   const value = Number(text);

@@ -1,9 +1,14 @@
 #!/usr/bin/env node
+import { CommanderError } from "commander";
 import { BeitError } from "../platform/errors.ts";
 import { createProgram } from "./program.ts";
 
 /** What went wrong in words; a stack trace only on demand, since it helps nobody but who mends this program. */
 function report(error: unknown): void {
+  if (error instanceof CommanderError) {
+    process.exitCode = error.exitCode === 0 ? 0 : 2; // help and version also end here; commander has printed its words
+    return;
+  }
   if (error instanceof BeitError) {
     process.stderr.write(`beit: ${error.message}\n`);
     process.exitCode = error.code.startsWith("usage/") ? 2 : 1;
@@ -23,7 +28,10 @@ async function main(): Promise<void> {
     report(error);
     process.exit();
   });
-  await createProgram().parseAsync().catch(report);
+  const finished = (code: number) => {
+    process.exitCode = code;
+  };
+  await createProgram(finished).parseAsync().catch(report);
 }
 
 await main();

@@ -1,20 +1,40 @@
-import { Command, CommanderError, Option } from "commander";
+import { Command, Option } from "commander";
 import { packageVersion } from "../platform/package.ts";
-import { names, share, wholeNumber } from "./arguments.ts";
+import { names, positiveNumber, share, wholeNumber } from "./arguments.ts";
+import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { TrainCommandOptions } from "./train.ts";
 
-/** Commands load what they need when they run: `beit --help` imports nothing else. */
-export function createProgram(): Command {
+/** Told the exit code of the command that ran. */
+type Finished = (exitCode: number) => void;
+
+/**
+ * The command line. Commands load what they need when they run: `beit --help` imports nothing else.
+ * @throws CommanderError from parsing, for misuse and after help; its words are printed already
+ */
+export function createProgram(finished: Finished = () => undefined): Command {
   const program = new Command("beit")
     .description("Image transformers for TypeScript: train, evaluate and run BEiT on ordinary CPUs.")
     .version(packageVersion())
     .showHelpAfterError("(add --help for usage)")
-    .exitOverride((error) => {
-      if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? 0 : 2);
-      throw error;
-    });
+    .exitOverride();
+  const commands = [addTrain, addEvaluate, addPredict, addInfo, addForward, addConvert, addExport];
+  for (const add of commands) add(program, finished);
+  return program;
+}
 
+const MODEL = "model folder (Hugging Face), or a file of weights";
+
+const TRAIN_NOTES = `
+A recipe file holds every setting there is, those above and many more (docs/recipes.md lists them); the
+recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resume goes on bit for bit.
+
+Examples:
+  beit train photos -o runs/photos --image-size 112 --epochs 20
+  beit train photos -o runs/more -m runs/photos --recipe recipes/face-mask-224.json`;
+
+function addTrain(program: Command, finished: Finished): void {
   program
     .command("train")
     .description("fine-tune a classifier on a folder of images")
@@ -22,32 +42,25 @@ export function createProgram(): Command {
     .requiredOption("-o, --output <folder>", "where the run and the finished model go")
     .option("-r, --recipe <file>", "JSON file of settings; options below win over it")
     .option("-m, --model <name|folder>", "tiny, small, base, large, or a model to start from")
-    .option("--epochs <n>", "passes over the training pictures", Number)
-    .option("--batch-size <n>", "images per step", Number)
-    .option("--image-size <px>", "input height and width", Number)
-    .option("--learning-rate <x>", "peak learning rate", Number)
-    .option("--layer-decay <x>", "factor on the learning rate per layer", Number)
-    .option("--seed <n>", "of all random choices", Number)
+    .option("--epochs <n>", "passes over the training pictures, fractions too", positiveNumber())
+    .option("--batch-size <n>", "images per step", wholeNumber(1))
+    .option("--image-size <px>", "input height and width", wholeNumber(1))
+    .option("--learning-rate <x>", "peak learning rate", positiveNumber())
+    .option("--layer-decay <x>", "factor on the learning rate per layer", positiveNumber(1))
+    .option("--seed <n>", "of all random choices", wholeNumber(0))
     .option("--holdout-source <name...>", "keep these sources out of training and validate on them")
     .option("--resume", "go on from the newest checkpoint in the output folder")
-    .option("--workers <n>", "training threads", Number)
-    .option("--threads <n>", "threads inside each", Number)
-    .option("--save-every <steps>", "steps between checkpoints", Number)
-    .action(async (dataset: string, options: Record<string, unknown>) => {
+    .option("--workers <n>", "training threads", wholeNumber(1))
+    .option("--threads <n>", "threads inside each", wholeNumber(1))
+    .option("--save-every <steps>", "steps between checkpoints", wholeNumber(1))
+    .addHelpText("after", TRAIN_NOTES)
+    .action(async (dataset: string, options: TrainCommandOptions) => {
       const { runTrain } = await import("./train.ts");
-      process.exitCode = await runTrain(dataset, options);
+      finished(await runTrain(dataset, options));
     });
-  addEvaluate(program);
-  addPredict(program);
-  addInfo(program);
-  addForward(program);
-  addExport(program);
-  return program;
 }
 
-const MODEL = "model folder (Hugging Face), or a file of weights";
-
-function addEvaluate(program: Command): void {
+function addEvaluate(program: Command, finished: Finished): void {
   program
     .command("evaluate")
     .description("measure a classifier on a labelled folder of images")
@@ -62,11 +75,11 @@ function addEvaluate(program: Command): void {
     .option("--workers <n>", "prediction threads", wholeNumber(1))
     .action(async (model: string, dataset: string, options: EvaluateCommandOptions) => {
       const { runEvaluate } = await import("./evaluate.ts");
-      process.exitCode = await runEvaluate(model, dataset, options);
+      finished(await runEvaluate(model, dataset, options));
     });
 }
 
-function addPredict(program: Command): void {
+function addPredict(program: Command, finished: Finished): void {
   program
     .command("predict")
     .description("classify pictures")
@@ -88,11 +101,11 @@ function addPredict(program: Command): void {
     )
     .action(async (images: string[], options: PredictOptions) => {
       const { runPredict } = await import("./predict.ts");
-      process.exitCode = await runPredict(images, options);
+      finished(await runPredict(images, options));
     });
 }
 
-function addInfo(program: Command): void {
+function addInfo(program: Command, finished: Finished): void {
   program
     .command("info")
     .description("show a model's configuration, parameters, arithmetic, labels and origin")
@@ -100,11 +113,11 @@ function addInfo(program: Command): void {
     .option("--json", "print JSON")
     .action(async (model: string, options: { json?: boolean }) => {
       const { runInfo } = await import("./info.ts");
-      process.exitCode = await runInfo(model, options);
+      finished(await runInfo(model, options));
     });
 }
 
-function addForward(program: Command): void {
+function addForward(program: Command, finished: Finished): void {
   program
     .command("forward")
     .description("run a model on tensors and write named tensors, to compare implementations")
@@ -114,11 +127,32 @@ function addForward(program: Command): void {
     .option("--outputs <names>", 'all, or names separated by commas, e.g. "logits,hidden_states.*,grad.*"', names)
     .action(async (model: string, input: string, output: string, options: { outputs?: string[] }) => {
       const { runForward } = await import("./forward.ts");
-      process.exitCode = await runForward(model, input, output, options);
+      finished(await runForward(model, input, output, options));
     });
 }
 
-function addExport(program: Command): void {
+function addConvert(program: Command, finished: Finished): void {
+  program
+    .command("convert")
+    .description("write a model of any readable form as a Hugging Face folder")
+    .argument("<model>", MODEL)
+    .requiredOption("-o, --output <folder>", "model folder to write")
+    .addOption(
+      new Option("--dtype <dtype>", "precision of the weights; as stored unless given").choices([
+        "float32",
+        "float16",
+        "bfloat16",
+      ]),
+    )
+    .option("--image-size <px>", "for another input height and width: position tables are resized", wholeNumber(1))
+    .option("--force", "write over a model that is there")
+    .action(async (model: string, options: ConvertOptions) => {
+      const { runConvert } = await import("./convert.ts");
+      finished(await runConvert(model, options));
+    });
+}
+
+function addExport(program: Command, finished: Finished): void {
   program
     .command("export")
     .description("write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits")
@@ -126,6 +160,6 @@ function addExport(program: Command): void {
     .option("-o, --output <file>", "file to write (default: onnx/model.onnx in the model folder)")
     .action(async (model: string, options: { output?: string }) => {
       const { runExport } = await import("./export.ts");
-      process.exitCode = await runExport(model, options);
+      finished(await runExport(model, options));
     });
 }

@@ -1,14 +1,18 @@
+import { interruptible, openOutput, say, wantsColor } from "../platform/console.ts";
+import { BeitError } from "../platform/errors.ts";
 import { readJson } from "../platform/files.ts";
 import { namesIn } from "../platform/runs.ts";
-import { BeitError } from "../platform/errors.ts";
-import { durationText } from "../report/numbers.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
+import { countText, durationText } from "../report/numbers.ts";
 import { finishRun } from "../report/run.ts";
-import { train, type TrainEvent, type TrainResult } from "../train/loop.ts";
-import { parseRecipe } from "../train/recipe.ts";
+import { type StartReport, type StepReport, type TrainEvent, type TrainResult, train } from "../train/loop.ts";
+import { parseRecipe, type Recipe } from "../train/recipe.ts";
 
-/** What `beit train` was asked for. */
-interface TrainOptions {
+/** What `beit train` was asked for: keys of a recipe, and how to run it. */
+export interface TrainCommandOptions
+  extends Partial<
+    Pick<Recipe, "model" | "epochs" | "batchSize" | "imageSize" | "learningRate" | "layerDecay" | "seed">
+  > {
   readonly output: string;
   readonly recipe?: string;
   readonly resume?: boolean;
@@ -18,62 +22,34 @@ interface TrainOptions {
   readonly holdoutSource?: readonly string[];
 }
 
-const recipeKeys = ["model", "epochs", "batchSize", "imageSize", "learningRate", "layerDecay", "seed"] as const;
-
-/** Options that are keys of a recipe. */
-function overridesOf(options: Record<string, unknown>): Record<string, unknown> {
-  const given = recipeKeys.flatMap((key) => (options[key] === undefined ? [] : [[key, options[key]] as const]));
-  const sources = options.holdoutSource as readonly string[] | undefined;
-  return { ...Object.fromEntries(given), ...(sources ? { holdout: { key: "source", values: sources } } : {}) };
-}
-
-/** One line of progress; the same words on a terminal and in a log. */
-function describe(event: TrainEvent): string | undefined {
-  switch (event.kind) {
-    case "start": {
-      const resumed = event.step ? `, resuming after step ${event.step}` : "";
-      const origin = event.loaded ? `${event.from} (${event.loaded} tensors taken over)` : `${event.from}, from scratch`;
-      return `${event.samples} pictures an epoch, ${event.validation} for validation; classes ${event.classes.join(", ")}; model ${origin}, ${event.parameters.toLocaleString("en")} parameters; ${event.totalSteps} steps${resumed}`;
-    }
-    case "step": {
-      const share = Math.round(100 * event.waitingShare);
-      return `step ${event.step}/${event.totalSteps}  epoch ${event.epoch.toFixed(2)}  loss ${event.loss.toFixed(4)}  lr ${event.learningRate.toExponential(2)}  grad ${event.gradientNorm.toFixed(2)}  ${event.imagesPerSecond.toFixed(1)} img/s  waiting for data ${share} %  left ${durationText(event.etaSeconds)}`;
-    }
-    case "evaluation": {
-      const { accuracy, balanced_accuracy, loss } = event.metrics;
-      return `validation after epoch ${event.epoch.toFixed(2)}: accuracy ${accuracy.toFixed(4)}  balanced ${balanced_accuracy.toFixed(4)}  loss ${loss.toFixed(4)}${event.best ? "  (best so far)" : ""}`;
-    }
-    case "interrupted":
-      return `interrupted: saved after step ${event.step}; go on with --resume`;
-    default:
-      return undefined;
-  }
-}
-
 /** Fine-tunes and writes the finished model; resolves to the exit code. */
-export async function runTrain(dataset: string, raw: Record<string, unknown>): Promise<number> {
-  const options = raw as unknown as TrainOptions;
-  const file = options.recipe;
-  const recipe = parseRecipe(file ? await readJson(file) : {}, overridesOf(raw), file ?? "options");
-  const earlier = (await namesIn(options.output)).some((name) => name.startsWith("checkpoint-") || name === "model.safetensors");
-  if (earlier && !options.resume) {
-    const hint = "add --resume to go on with it, or choose another folder with -o";
-    throw new BeitError("run/exists", `${options.output}: there is a run or a model already; ${hint}`);
-  }
-  const abort = new AbortController();
-  const stop = () => abort.abort();
-  process.once("SIGINT", stop);
-  process.once("SIGTERM", stop);
-  try {
-    const result = await drain(train(dataset, recipe, { ...options, resume: options.resume ?? false, signal: abort.signal }));
-    if (result.interrupted) return 130;
-    const { report, printed } = await finishRun(options.output, dataset, recipe, result);
-    process.stdout.write(`${formatEvaluation(report)}\n${printed}`);
-    return 0;
-  } finally {
-    process.off("SIGINT", stop);
-    process.off("SIGTERM", stop);
-  }
+export async function runTrain(dataset: string, options: TrainCommandOptions): Promise<number> {
+  const { output: folder, recipe: file, resume = false } = options;
+  const recipe = parseRecipe(file ? await readJson(file) : {}, overridesOf(options), file ?? "options");
+  if (!resume) await requireFresh(folder);
+  const result = await interruptible((signal) => drain(train(dataset, recipe, { ...options, resume, signal })));
+  if (result.interrupted) return 130;
+  const { report, printed, remarks } = await finishRun({ output: folder, dataset, recipe, result });
+  const output = await openOutput();
+  await output.write(`${formatEvaluation(report, { color: wantsColor() })}\n\n${printed}\n`);
+  for (const remark of remarks) say(`beit: ${remark}`);
+  return 0;
+}
+
+/** Options that are keys of a recipe; parsing leaves out those that are undefined. */
+function overridesOf(options: TrainCommandOptions): Record<string, unknown> {
+  const { model, epochs, batchSize, imageSize, learningRate, layerDecay, seed, holdoutSource: values } = options;
+  const holdout = values && { key: "source", values };
+  const all = { model, epochs, batchSize, imageSize, learningRate, layerDecay, seed, holdout };
+  return Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+}
+
+/** @throws BeitError `run/exists` */
+async function requireFresh(folder: string): Promise<void> {
+  const names = await namesIn(folder);
+  if (!names.some((name) => name.startsWith("checkpoint-") || name === "model.safetensors")) return;
+  const hint = "add --resume to go on with it, or choose another folder with -o";
+  throw new BeitError("run/exists", `${folder}: there is a run or a model already; ${hint}`);
 }
 
 /** Prints events as they come; resolves to the result. */
@@ -82,6 +58,49 @@ async function drain(events: AsyncGenerator<TrainEvent, TrainResult>): Promise<T
     const { value, done } = await events.next();
     if (done) return value;
     const line = describe(value);
-    if (line) process.stderr.write(`${line}\n`);
+    if (line) say(line);
   }
+}
+
+/** One line of progress; the same words on a terminal and in a log. */
+function describe(event: TrainEvent): string | undefined {
+  switch (event.kind) {
+    case "start":
+      return startLine(event);
+    case "step":
+      return stepLine(event);
+    case "evaluation": {
+      const { accuracy, balanced_accuracy, loss } = event.metrics;
+      const figures = `accuracy ${accuracy.toFixed(4)}  balanced ${balanced_accuracy.toFixed(4)}  loss ${loss.toFixed(4)}`;
+      return `validation after epoch ${event.epoch.toFixed(2)}: ${figures}${event.best ? "  (best so far)" : ""}`;
+    }
+    case "interrupted":
+      return `interrupted: saved after step ${event.step}; go on with --resume`;
+    default:
+      return undefined;
+  }
+}
+
+function startLine({ samples, validation, classes, parameters, from, loaded, totalSteps, step }: StartReport): string {
+  const origin = loaded ? `${from} (${loaded} tensors taken over)` : `${from}, from scratch`;
+  return [
+    `${samples} pictures an epoch, ${validation} for validation`,
+    `classes ${classes.join(", ")}`,
+    `model ${origin}, ${countText(parameters)} parameters`,
+    `${totalSteps} steps${step ? `, resuming after step ${step}` : ""}`,
+  ].join("; ");
+}
+
+function stepLine(report: StepReport): string {
+  const { step, totalSteps, epoch, loss, learningRate, gradientNorm, imagesPerSecond, etaSeconds } = report;
+  return [
+    `step ${step}/${totalSteps}`,
+    `epoch ${epoch.toFixed(2)}`,
+    `loss ${loss.toFixed(4)}`,
+    `lr ${learningRate.toExponential(2)}`,
+    `grad ${gradientNorm.toFixed(2)}`,
+    `${imagesPerSecond.toFixed(1)} img/s`,
+    `waiting for data ${Math.round(100 * report.waitingShare)} %`,
+    `left ${durationText(etaSeconds)}`,
+  ].join("  ");
 }

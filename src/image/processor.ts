@@ -38,6 +38,18 @@ export function outputSize({ crop, resize }: ImageProcessor): Size | undefined {
   return crop ?? (resize && "width" in resize ? resize : undefined);
 }
 
+/** The same steps for another input size: where pictures are cropped, they are resized to the same multiple of it. */
+export function processorOfSize(processor: ImageProcessor, size: Size): ImageProcessor {
+  const { crop, resize } = processor;
+  if (!crop || !resize) return { ...processor, ...(crop ? { crop: size } : { resize: size }) };
+  const [y, x] = [size.height / crop.height, size.width / crop.width];
+  const before =
+    "width" in resize
+      ? { height: Math.round(resize.height * y), width: Math.round(resize.width * x) }
+      : { shortestEdge: Math.round(resize.shortestEdge * Math.max(y, x)) };
+  return { ...processor, resize: before, crop: size };
+}
+
 /** A model's input: `data` is C, H, W. */
 export interface ProcessedImage {
   readonly data: Float32Array;

@@ -17,15 +17,19 @@ import { type YamlValue, yaml } from "./yaml.ts";
 
 /** Everything a model card says. Free text is Markdown; names, labels and figures are escaped. */
 export interface ModelCard {
-  /** What `from_pretrained` is given: "someone/beit-face-mask" or a folder. */
+  /** What `from_pretrained` is given: "someone/beit-face-mask", or a folder's name, without a slash. */
   readonly name: string;
   readonly title: string;
   /** What it is and what it is for, one or two paragraphs. */
   readonly description: string;
-  /** SPDX identifier in lower case, as the Hub wants it: "apache-2.0". */
-  readonly license: string;
-  /** Hub name of the checkpoint training started from; absent when trained from scratch. */
+  /** SPDX identifier in lower case, as the Hub wants it: "apache-2.0"; absent when that is not decided. */
+  readonly license?: string;
+  /** Hub name of the checkpoint training started from. */
   readonly baseModel?: string;
+  /** The same where it has no Hub name. Without both: trained from scratch. */
+  readonly origin?: string;
+  /** Whether `onnx/model.onnx` comes with the model; default true. */
+  readonly onnx?: boolean;
   readonly tags?: readonly string[];
   readonly data: CardData;
   readonly architecture: readonly (readonly [name: string, value: string])[];
@@ -90,12 +94,13 @@ export function modelCard(card: ModelCard): string {
 
 /** The metadata the Hub indexes. @see https://huggingface.co/docs/hub/model-cards */
 export function frontMatter(card: ModelCard): Record<string, YamlValue | undefined> {
-  const { data, evaluation } = card;
+  const { data, evaluation, onnx = true } = card;
+  const formats = onnx ? ["transformers.js", "onnx"] : [];
   return {
-    license: card.license,
+    ...(card.license !== undefined && { license: card.license }),
     library_name: "transformers",
     pipeline_tag: "image-classification",
-    tags: [...new Set(["image-classification", "vision", "beit", "transformers.js", "onnx", ...(card.tags ?? [])])],
+    tags: [...new Set(["image-classification", "vision", "beit", ...formats, ...(card.tags ?? [])])],
     ...(card.baseModel !== undefined && { base_model: card.baseModel }),
     ...(data.id !== undefined && { datasets: [data.id] }),
     metrics: ["accuracy"],
@@ -129,16 +134,28 @@ const FIGURE_COLUMNS: readonly Column[] = [{ title: "" }, { title: "value", alig
 const section = (title: string, body: string) => `## ${title}\n\n${body}`;
 const paragraphs = (...parts: readonly (string | undefined | false)[]) => parts.filter(Boolean).join("\n\n");
 
-function usage({ name, usage: { cli, typescript } }: ModelCard): string {
+function usage({ name, onnx = true, usage: { cli, typescript } }: ModelCard): string {
   const quoted = JSON.stringify(name);
   const python = `from transformers import pipeline\n\nclassify = pipeline("image-classification", model=${quoted})\nprint(classify("photo.jpg"))`;
-  const javascript = `import { pipeline } from "@huggingface/transformers";\n\nconst classify = await pipeline("image-classification", ${quoted}, { dtype: "fp32" });\nconsole.log(await classify("photo.jpg"));`;
+  const first = onnx ? "" : `, once \`npx beit export ${name}\` has written its ONNX file`;
   return paragraphs(
     `On the command line:\n\n${markdownCode("sh", cli)}`,
     `In TypeScript:\n\n${markdownCode("ts", typescript)}`,
     `In Python with transformers:\n\n${markdownCode("python", python)}`,
-    `In JavaScript with transformers.js (its image resize differs slightly from Python's, and so do its scores):\n\n${markdownCode("js", javascript)}`,
+    `In JavaScript with transformers.js${first} (its image resize differs slightly from Python's, and so do its scores):\n\n${markdownCode("js", javascript(name))}`,
   );
+}
+
+/** transformers.js looks for folders below `env.localModelPath` (its documentation, "env"). */
+function javascript(name: string): string {
+  const isFolder = !name.includes("/");
+  const place = `env.localModelPath = "./"; // where the folder ${name} lies\n`;
+  return [
+    `import { ${isFolder ? "env, " : ""}pipeline } from "@huggingface/transformers";\n\n`,
+    isFolder ? place : "",
+    `const classify = await pipeline("image-classification", ${JSON.stringify(name)}, { dtype: "fp32" });\n`,
+    'console.log(await classify("photo.jpg"));',
+  ].join("");
 }
 
 function results({ evaluation, data }: ModelCard): string {
@@ -177,10 +194,9 @@ function data({ data }: ModelCard): string {
   return paragraphs(data.description.trim(), counts);
 }
 
-function training({ recipe, baseModel }: ModelCard): string {
-  const origin = baseModel === undefined ? "Trained from scratch" : `Fine-tuned from \`${baseModel}\``;
+function training({ recipe, baseModel, origin = baseModel }: ModelCard): string {
   return paragraphs(
-    `${origin} with:`,
+    `${origin === undefined ? "Trained from scratch" : `Fine-tuned from \`${origin}\``} with:`,
     markdownCode("sh", recipe.command),
     markdownTable(FACT_COLUMNS, recipe.settings),
   );

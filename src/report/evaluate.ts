@@ -35,22 +35,39 @@ export async function evaluateDataset(
   options: EvaluateOptions = {},
 ): Promise<Evaluation> {
   const result = await scoreDataset(model, root, options);
-  const { samples, scored, split, unreadable, runtimeSeconds } = result;
-  const mistakes = worstMistakes(scored, options.mistakes ?? 20);
-  const report: EvaluationReport = {
-    model: model.name,
-    dataset: root,
-    metrics: classificationMetrics(scored),
-    intervals: accuracyIntervals(scored),
-    ...(options.by && { by: Object.fromEntries(options.by.map((key) => [key, subsetsOf(result, key)])) }),
-    temperature: fitTemperature(scored),
-    runtimeSeconds,
-    mistakes: mistakes.map(({ index, ...mistake }) => ({ file: samples[index]!.id, ...mistake })),
-  };
-  return { report, split, unreadable };
+  const report = evaluationReport(result, { ...options, model: model.name, dataset: root });
+  return { report, split: result.split, unreadable: result.unreadable };
 }
 
-function subsetsOf({ samples, scored }: ScoredDataset, key: string): SubsetMetrics[] {
+/** Pictures and what a model said of them. */
+type Scores = Pick<ScoredDataset, "samples" | "scored" | "runtimeSeconds">;
+
+/**
+ * Everything that is reported of a model's scores.
+ * @throws BeitError `dataset/unknown-attribute` for an attribute in `by` that no picture has
+ */
+export function evaluationReport(
+  scores: Scores,
+  options: Pick<EvaluateOptions, "by" | "mistakes"> & { readonly model: string; readonly dataset: string },
+): EvaluationReport {
+  const { model, dataset, by = [], mistakes = 20 } = options;
+  const { samples, scored, runtimeSeconds } = scores;
+  return {
+    model,
+    dataset,
+    metrics: classificationMetrics(scored),
+    intervals: accuracyIntervals(scored),
+    ...(by.length > 0 && { by: Object.fromEntries(by.map((key) => [key, subsetsOf(scores, key)])) }),
+    temperature: fitTemperature(scored),
+    runtimeSeconds,
+    mistakes: worstMistakes(scored, mistakes).map(({ index, ...mistake }) => ({
+      file: samples[index]!.id,
+      ...mistake,
+    })),
+  };
+}
+
+function subsetsOf({ samples, scored }: Scores, key: string): SubsetMetrics[] {
   if (!samples.some(({ attributes }) => key in attributes)) {
     const known = [...new Set(samples.flatMap(({ attributes }) => Object.keys(attributes)))];
     const there = known.length > 0 ? `it has ${known.join(", ")}` : "it has none; a metadata.csv gives some";

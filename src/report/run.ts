@@ -1,77 +1,105 @@
 import { serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
-import { classificationMetrics } from "../evaluate/classification.ts";
-import { scoreSamples } from "../evaluate/samples.ts";
-import { bySubset } from "../evaluate/subsets.ts";
+import { inferenceModel } from "../evaluate/predictor.ts";
+import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
+import { encodeModelParts } from "../onnx/encode.ts";
 import type { TrainResult } from "../train/loop.ts";
 import type { Recipe } from "../train/recipe.ts";
 import { formatAccounting, type TrainingRun, trainerMetricsOf } from "./accounting.ts";
+import { modelCard } from "./card.ts";
+import { evaluationReport, evaluationTrainerMetrics } from "./evaluate.ts";
 import type { EvaluationReport } from "./evaluation.ts";
+import { htmlReport } from "./html.ts";
+import { runCard, settingRows } from "./run-card.ts";
 import { allResults, resultsJson, trainerStateJson } from "./state.ts";
-import { logMetrics, speedMetrics, type TrainerMetrics, totalFlos } from "./trainer.ts";
+import { logMetrics, type TrainerMetrics, totalFlos } from "./trainer.ts";
 
-/** Evaluates a finished run's model, writes the model folder with its results, and returns what to print. */
-export async function finishRun(
-  output: string,
-  dataset: string,
-  recipe: Recipe,
-  result: TrainResult,
-): Promise<{ report: EvaluationReport; printed: string }> {
-  const { model, data, state } = result;
-  const began = performance.now();
-  const scored = await scoreSamples(model, data.validation, data.classes);
-  const evalSeconds = (performance.now() - began) / 1000;
-  const metrics = classificationMetrics(scored);
-  const sources = data.validation.map(({ attributes }) => attributes.source ?? "");
-  const report: EvaluationReport = {
-    model: output,
-    dataset,
-    metrics,
-    ...(new Set(sources).size > 1 ? { by: { source: bySubset(scored, sources) } } : {}),
-    runtimeSeconds: evalSeconds,
-  };
-  const run = trainingRun(recipe, result);
-  const trainMetrics: TrainerMetrics = { ...trainerMetricsOf(run), train_samples: data.epochLength };
-  const evalMetrics: TrainerMetrics = {
-    epoch: trainMetrics.epoch!,
-    eval_accuracy: metrics.accuracy,
-    eval_balanced_accuracy: metrics.balanced_accuracy,
-    eval_loss: metrics.loss,
-    eval_samples: metrics.samples,
-    ...speedMetrics("eval", evalSeconds, { samples: metrics.samples, steps: Math.ceil(metrics.samples / 8) }),
-  };
-  await writeFolder(output, {
-    config: serializeConfig(model.config, "classification"),
-    processor: serializeImageProcessor(model.processor),
-    tensors: model.parameters,
-    extra: {
-      "train_results.json": resultsJson(trainMetrics),
-      "eval_results.json": resultsJson(evalMetrics),
-      "all_results.json": resultsJson(allResults(trainMetrics, evalMetrics)),
-      "recipe.json": `${JSON.stringify(recipe, undefined, 2)}\n`,
-      "trainer_state.json": trainerStateJson({
-        epoch: Number(trainMetrics.epoch),
-        globalStep: state.step,
-        maxSteps: result.totalSteps,
-        numTrainEpochs: recipe.epochs,
-        totalFlos: totalFlos(run.images * run.pixelsPerImage, run.parameters),
-        logHistory: state.history,
-        bestMetric: state.best?.value ?? null,
-        bestModelCheckpoint: state.best ? `${output}/best` : null,
-      }),
-    },
-  });
-  const printed = [logMetrics("train", trainMetrics), logMetrics("eval", evalMetrics), formatAccounting(run)].join(
-    "\n",
-  );
-  return { report, printed };
+/** A run that has ended, and where it happened. */
+export interface FinishedRun {
+  /** Folder of the run, which becomes the model's. */
+  readonly output: string;
+  readonly dataset: string;
+  readonly recipe: Recipe;
+  readonly result: TrainResult;
 }
 
-/** The accounting of a run. */
-function trainingRun(recipe: Recipe, { model, data, state, totalSteps }: TrainResult): TrainingRun {
-  const [height, width] = model.config.imageSize;
+/** A finished run with everything that was measured of it. */
+export interface RunSummary extends FinishedRun {
+  readonly report: EvaluationReport;
+  readonly accounting: TrainingRun;
+  readonly trainMetrics: TrainerMetrics;
+  readonly evalMetrics: TrainerMetrics;
+  /** Whether `onnx/model.onnx` is written with the model. */
+  readonly hasOnnx: boolean;
+}
+
+/** What there is to say about a finished run. */
+export interface FinishedText {
+  readonly report: EvaluationReport;
+  /** Trainer's blocks, and the true figures beside them. */
+  readonly printed: string;
+  /** What the user may want to do next. */
+  readonly remarks: readonly string[];
+}
+
+/**
+ * Evaluates a finished run's model and writes its folder: weights, processor, ONNX file, card, report and results.
+ * @throws BeitError of the first validation picture that cannot be read, and `file/unwritable`
+ */
+export async function finishRun(run: FinishedRun): Promise<FinishedText> {
+  const onnx = await portableModel(run.result.model);
+  const summary = await summarize(run, onnx !== undefined);
+  const { report, accounting, trainMetrics, evalMetrics } = summary;
+  const { config, processor, parameters } = run.result.model;
+  await writeFolder(run.output, {
+    config: serializeConfig(config, "classification"),
+    processor: serializeImageProcessor(processor),
+    tensors: parameters,
+    card: modelCard(runCard(summary)),
+    extra: { ...(onnx ? { "onnx/model.onnx": onnx } : {}), ...resultFiles(summary), "report.html": page(summary) },
+  });
+  const blocks = [logMetrics("train", trainMetrics), logMetrics("eval", evalMetrics), formatAccounting(accounting)];
+  const export_ = `the model is large, so no ONNX file was written: beit export ${run.output} writes one`;
+  return { report, printed: blocks.join("\n"), remarks: onnx ? [] : [export_] };
+}
+
+const LARGEST_ONNX_BYTES = 200e6; // beyond, a second copy of the weights is left to who asks for it
+
+/** The model as ONNX of standard operators; undefined when that is a large file. */
+async function portableModel(model: TrainedModel): Promise<Uint8Array[] | undefined> {
+  if (4 * parameterTotal(model) >= LARGEST_ONNX_BYTES) return undefined;
+  const parts = encodeModelParts(await inferenceModel(model, { portable: true }));
+  return parts.reduce((sum, { byteLength }) => sum + byteLength, 0) < LARGEST_ONNX_BYTES ? parts : undefined;
+}
+
+const parameterTotal = ({ parameters }: TrainedModel) =>
+  [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
+
+async function summarize(run: FinishedRun, hasOnnx: boolean): Promise<RunSummary> {
+  const report = await evaluateRun(run);
+  const accounting = trainingRun(run);
+  const trainMetrics: TrainerMetrics = { ...trainerMetricsOf(accounting), train_samples: run.result.data.epochLength };
+  const evalMetrics: TrainerMetrics = { epoch: trainMetrics.epoch!, ...evaluationTrainerMetrics(report) };
+  return { ...run, report, accounting, trainMetrics, evalMetrics, hasOnnx };
+}
+
+/** The model on the validation pictures: with intervals, and by source where there are several. */
+async function evaluateRun({ output, dataset, result: { model, data } }: FinishedRun): Promise<EvaluationReport> {
+  const began = performance.now();
+  const scored = await scoreSamples(model, data.validation, data.classes);
+  const runtimeSeconds = (performance.now() - began) / 1000;
+  const sources = new Set(data.validation.map(({ attributes }) => attributes.source));
+  return evaluationReport(
+    { samples: data.validation, scored, runtimeSeconds },
+    { model: output, dataset, by: sources.size > 1 ? ["source"] : [] },
+  );
+}
+
+function trainingRun({ recipe, result: { model, data, state, totalSteps } }: FinishedRun): TrainingRun {
+  const { config } = model;
+  const [height, width] = config.imageSize;
   return {
     runtimeSeconds: state.seconds,
     pausedSeconds: state.pausedSeconds,
@@ -81,9 +109,42 @@ function trainingRun(recipe: Recipe, { model, data, state, totalSteps }: TrainRe
     plannedSteps: totalSteps,
     steps: state.step,
     images: state.step * recipe.batchSize,
-    pixelsPerImage: model.config.numChannels * height * width,
-    parameters: [...model.parameters.values()].reduce((sum, { data: d }) => sum + d.length, 0),
-    forwardMacs: forwardMacs(model.config, model.config.imageSize, recipe.patchesPerCell),
+    pixelsPerImage: config.numChannels * height * width,
+    parameters: parameterTotal(model),
+    forwardMacs: forwardMacs(config, config.imageSize, recipe.patchesPerCell),
     trainLoss: state.lossSum / Math.max(1, state.step),
   };
+}
+
+/** The files that Trainer writes, by name, and the recipe. */
+function resultFiles(summary: RunSummary): Record<string, string> {
+  const { output, recipe, result, accounting, trainMetrics, evalMetrics } = summary;
+  const { state, totalSteps } = result;
+  return {
+    "train_results.json": resultsJson(trainMetrics),
+    "eval_results.json": resultsJson(evalMetrics),
+    "all_results.json": resultsJson(allResults(trainMetrics, evalMetrics)),
+    "recipe.json": `${JSON.stringify(recipe, undefined, 2)}\n`,
+    "trainer_state.json": trainerStateJson({
+      epoch: Number(trainMetrics.epoch),
+      globalStep: state.step,
+      maxSteps: totalSteps,
+      numTrainEpochs: recipe.epochs,
+      totalFlos: totalFlos(accounting.images * accounting.pixelsPerImage, accounting.parameters),
+      logHistory: state.history,
+      bestMetric: state.best?.value ?? null,
+      bestModelCheckpoint: state.best ? `${output}/best` : null,
+    }),
+  };
+}
+
+function page({ output, dataset, recipe, result: { state }, report, accounting }: RunSummary): string {
+  return htmlReport({
+    title: "Training run",
+    subtitle: `${output}, trained on ${dataset}`,
+    evaluation: report,
+    history: state.history,
+    run: accounting,
+    facts: settingRows(recipe),
+  });
 }

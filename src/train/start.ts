@@ -1,6 +1,6 @@
-import { type BeitConfig, checkConfig, presets, windowOf } from "../beit/config.ts";
+import { type BeitConfig, checkConfig, presets } from "../beit/config.ts";
 import { initialValues } from "../beit/init.ts";
-import { resizePositions, resizeTable } from "../beit/resize-tables.ts";
+import { resizeParameter } from "../beit/resize-parameters.ts";
 import { loadModel, parameterShapes } from "../evaluate/model.ts";
 import { BeitError } from "../platform/errors.ts";
 import { pathKind } from "../platform/folders.ts";
@@ -17,18 +17,6 @@ export interface Start {
 }
 
 const isPreset = (name: string): name is keyof typeof presets => name in presets;
-
-/**
- * Position tables of a checkpoint for another input size, by the original's geometric scheme.
- * @see microsoft/unilm beit/run_class_finetuning.py, "interpolate position embedding"
- */
-function resized(name: string, tensor: Tensor<"float32">, from: BeitConfig, to: BeitConfig): Tensor<"float32"> {
-  const [source, target] = [windowOf(from), windowOf(to)];
-  if (source[0] === target[0] && source[1] === target[1]) return tensor;
-  if (name.endsWith("relative_position_bias_table")) return resizeTable(tensor, "unilm-cubic", source, target);
-  if (name.endsWith("position_embeddings")) return resizePositions(tensor, "absolute-bicubic", source, target);
-  return tensor;
-}
 
 /**
  * Model and parameters that a recipe starts from: a preset with fresh values, or a checkpoint whose encoder is taken
@@ -64,7 +52,7 @@ export async function startModel(recipe: Recipe, labels: readonly string[]): Pro
   for (const [name, value] of parameters) {
     const found = model.parameters.get(name);
     if (!found || (name.startsWith("classifier.") && !sameLabels)) continue;
-    const tensor = resized(name, found, model.config, config);
+    const tensor = resizeParameter(name, found, model.config, config);
     if (!sameShape(tensor.shape, value.shape)) continue;
     value.data.set(tensor.data);
     loaded.push(name);

@@ -2,11 +2,21 @@ import { describe, expect, it } from "vitest";
 import { createProgram } from "../../src/cli/program.ts";
 import { beit } from "./run.ts";
 
-const help = (name: string) =>
+const commandOf = (name: string) =>
   createProgram()
     .commands.find((command) => command.name() === name)!
-    .configureHelp({ helpWidth: 100 })
-    .helpInformation();
+    .configureHelp({ helpWidth: 100 });
+
+const help = (name: string) => commandOf(name).helpInformation();
+
+/** The screen with the text that comes after it. */
+function helpWithNotes(name: string): string {
+  let text = "";
+  commandOf(name)
+    .configureOutput({ writeOut: (part) => (text += part) })
+    .outputHelp();
+  return text;
+}
 
 describe("help screens", () => {
   it("lists the commands", () => {
@@ -17,10 +27,63 @@ describe("help screens", () => {
       predict: classify pictures
       info: show a model's configuration, parameters, arithmetic, labels and origin
       forward: run a model on tensors and write named tensors, to compare implementations
+      convert: write a model of any readable form as a Hugging Face folder
       export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits"
     `);
   });
 
+  it("train", () =>
+    expect(helpWithNotes("train")).toMatchInlineSnapshot(`
+    "Usage: beit train [options] <dataset>
+
+    fine-tune a classifier on a folder of images
+
+    Arguments:
+      dataset                     folder: {train,validation}/CLASS/*, CLASS/*, or with a metadata file
+
+    Options:
+      -o, --output <folder>       where the run and the finished model go
+      -r, --recipe <file>         JSON file of settings; options below win over it
+      -m, --model <name|folder>   tiny, small, base, large, or a model to start from
+      --epochs <n>                passes over the training pictures, fractions too
+      --batch-size <n>            images per step
+      --image-size <px>           input height and width
+      --learning-rate <x>         peak learning rate
+      --layer-decay <x>           factor on the learning rate per layer
+      --seed <n>                  of all random choices
+      --holdout-source <name...>  keep these sources out of training and validate on them
+      --resume                    go on from the newest checkpoint in the output folder
+      --workers <n>               training threads
+      --threads <n>               threads inside each
+      --save-every <steps>        steps between checkpoints
+      -h, --help                  display help for command
+
+    A recipe file holds every setting there is, those above and many more (docs/recipes.md lists them); the
+    recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resume goes on bit for bit.
+
+    Examples:
+      beit train photos -o runs/photos --image-size 112 --epochs 20
+      beit train photos -o runs/more -m runs/photos --recipe recipes/face-mask-224.json
+    "
+  `));
+  it("convert", () =>
+    expect(help("convert")).toMatchInlineSnapshot(`
+    "Usage: beit convert [options] <model>
+
+    write a model of any readable form as a Hugging Face folder
+
+    Arguments:
+      model                  model folder (Hugging Face), or a file of weights
+
+    Options:
+      -o, --output <folder>  model folder to write
+      --dtype <dtype>        precision of the weights; as stored unless given (choices: "float32",
+                             "float16", "bfloat16")
+      --image-size <px>      for another input height and width: position tables are resized
+      --force                write over a model that is there
+      -h, --help             display help for command
+    "
+  `));
   it("predict", () =>
     expect(help("predict")).toMatchInlineSnapshot(`
     "Usage: beit predict [options] [images...]
@@ -121,6 +184,15 @@ describe("misuse ends with exit code 2 and no data", () => {
     ["a format that does not exist", ["predict", "x.jpg", "--format", "xml"]],
     ["no classes at all", ["predict", "x.jpg", "--top-k", "0"]],
     ["an impossible threshold", ["evaluate", "m", "d", "--min-balanced-accuracy", "97"]],
+    ["epochs below zero", ["train", "d", "-o", "o", "--epochs", "-1"]],
+    ["workers that are no number", ["train", "d", "-o", "o", "--workers", "abc"]],
+    ["half a batch", ["train", "d", "-o", "o", "--batch-size", "1.5"]],
+    ["a learning rate of nothing", ["train", "d", "-o", "o", "--learning-rate", ""]],
+    ["a layer decay above one", ["train", "d", "-o", "o", "--layer-decay", "1.1"]],
+    ["an endless run", ["train", "d", "-o", "o", "--epochs", "Infinity"]],
+    ["no seed", ["train", "d", "-o", "o", "--seed", "-7"]],
+    ["a precision that does not exist", ["convert", "m", "-o", "o", "--dtype", "float8"]],
+    ["a conversion to nowhere", ["convert", "m"]],
     ["nothing to predict", ["predict"]],
     ["standard input twice", ["predict", "-", "--files-from", "-"]],
   ])("%s", async (_, args) => {

@@ -1,0 +1,43 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { AugmentRecipe } from "../image/augment.ts";
+import { parseRecipe, Recipe } from "./recipe.ts";
+
+const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
+const shipped = readdirSync(new URL("../../recipes/", import.meta.url)).filter((name) => !name.includes("occlusion"));
+
+describe("parseRecipe", () => {
+  it("fills in defaults; the command line wins over the file", () => {
+    const recipe = parseRecipe({ epochs: 3, seed: 1 }, { seed: 2 }, "file");
+    expect(recipe).toMatchObject({ model: "tiny", epochs: 3, seed: 2, augment: { flip: 0.5 } });
+  });
+
+  it("names the key that is wrong, what was expected and what came", () => {
+    expect(() => parseRecipe({ epochs: -1 }, {}, "r.json")).toThrow(/^r\.json: .*expected number to be >0.*epochs/);
+    expect(() => parseRecipe({ epoch: 1 }, {}, "r.json")).toThrow(/^r\.json: .*Unrecognized key: "epoch"/);
+  });
+
+  it.each(shipped)("reads recipes/%s", (name) => {
+    expect(() => parseRecipe(JSON.parse(read(`recipes/${name}`)), {}, name)).not.toThrow();
+  });
+});
+
+describe("docs/recipes.md", () => {
+  const rows = new Map(
+    [...read("docs/recipes.md").matchAll(/^\| `(\w+)` \| (.*?) \|/gm)].map(([, key, value]) => [key!, value!]),
+  );
+  const defaults: Record<string, unknown> = { ...AugmentRecipe.parse({}), ...Recipe.parse({}) };
+
+  it("has every key and no other", () => {
+    const keys = [...Object.keys(Recipe.shape).filter((key) => key !== "augment"), ...Object.keys(AugmentRecipe.shape)];
+    expect([...rows.keys()].sort()).toEqual(keys.sort());
+  });
+
+  it("tells the defaults", () => {
+    const wrong = [...rows].filter(([key, text]) => {
+      const code = /^`(.*)`$/.exec(text);
+      return code ? JSON.stringify(defaults[key]) !== JSON.stringify(JSON.parse(code[1]!)) : key in defaults;
+    });
+    expect(wrong).toEqual([]);
+  });
+});
