@@ -25,10 +25,11 @@ async function startThread(data) {
 
 /** A lane in this thread. */
 async function startHere(data) {
-  const { run, facts, takeDetails } = await loadWorkload(data);
+  const { begin, run, facts, takeDetails } = await loadWorkload(data);
   return {
     facts,
     async run(count, mode) {
+      await begin?.(mode, count);
       for (let i = 0; i < count; i++) await run(mode);
       return takeDetails?.() ?? {};
     },

@@ -30,8 +30,9 @@ export async function startContender(name, { workload, lanes = 1, ...options }) 
   };
 }
 
-/** Repetitions of a contender that take about `seconds`; warms up. */
-async function calibrate({ contender, mode }, seconds) {
+/** Repetitions of a contender that take about `seconds`, `stretch` times as long for some; warms up. */
+async function calibrate({ contender, mode, stretch = 1 }, given) {
+  const seconds = stretch * given;
   const first = await contender.run(1, mode);
   if (first.ms > 1000 * seconds) return 1;
   const { ms } = await contender.run(1, mode);
@@ -39,7 +40,7 @@ async function calibrate({ contender, mode }, seconds) {
 }
 
 /**
- * Measures entries { contender, mode?, work } in turn, `rounds` times. `work` is what one run of all lanes does (FLOPs,
+ * Measures entries { contender, mode?, work, stretch? } in turn, `rounds` times. `work` is what one run of all lanes does (FLOPs,
  * images); the result's `rates` is work per second, round by round.
  */
 export async function interleave(entries, { rounds, seconds }) {

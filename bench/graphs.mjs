@@ -43,17 +43,20 @@ export const parametersOf = (config) =>
 export const pixelsOf = (config, batch) => normalTensor([batch, config.numChannels, ...config.imageSize]);
 
 /**
- * Two products, [m, k] → [m, n] → [m, k], whose weights lie in the model, where onnxruntime packs them beforehand: the
- * fastest that it multiplies. One row comes out, so that no time goes into copying results.
+ * Two products, [m, k] → [m, n] → [m, k], and one row of the result, so that no time goes into copying it. `packed`:
+ * the weights lie in the model, where onnxruntime packs them beforehand, as in prediction; else they are inputs, as in
+ * training, where they change with every step.
  */
-export function productGraph({ m, k, n }) {
+export function productGraph({ m, k, n, packed }) {
   const inner = matMul(input("x", [m, k], "batch"), input("a", [k, n], "parameter"));
   const outputs = { y: slice(matMul(inner, input("b", [n, k], "parameter")), 0, 0, 1) };
   const weights = new Map([
     ["a", normalTensor([k, n], k ** -0.5)],
     ["b", normalTensor([n, k], n ** -0.5)],
   ]);
-  return { model: encodeModel(toModel(outputs, { weights })), feeds: { x: normalTensor([m, k]) }, into: {} };
+  const x = normalTensor([m, k]);
+  if (packed) return { model: encodeModel(toModel(outputs, { weights })), feeds: { x }, into: {} };
+  return { model: encodeModel(toModel(outputs)), feeds: { x, ...Object.fromEntries(weights) }, into: {} };
 }
 
 /** FLOPs of {@link productGraph}. */

@@ -1,4 +1,4 @@
-"""A plain eager BEiT training step in PyTorch, for bench/run.mjs: python3 peer-torch.py tiny|base BATCH.
+"""A plain eager BEiT training step in PyTorch, for bench/run.mjs: python3 bench/peer-torch.py tiny|base BATCH.
 
 Says what it is in one line of JSON, then takes one step per line on stdin and answers with its milliseconds. Patch
 embedding, [CLS], blocks with one shared relative position bias, layer scale and drop-path, mean pooling, two classes,

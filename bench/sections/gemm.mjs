@@ -25,30 +25,38 @@ const layoutsOf = (cores) => [
 export const layoutText = ({ lanes, threads }) => `${lanes} x ${threads}`;
 
 /** A contender that multiplies, with the work of one run. */
-export async function startProduct({ shape, lanes, threads }) {
-  const name = `product ${shape.m} x ${shape.k} x ${shape.n}`;
-  const contender = await startContender(name, { workload: "graph", kind: "product", ...shape, lanes, threads });
+export async function startProduct({ shape, packed, lanes, threads }) {
+  const options = { workload: "graph", kind: "product", ...shape, packed, lanes, threads };
+  const contender = await startContender(`product ${shape.m} x ${shape.k} x ${shape.n}`, options);
   return { contender, work: lanes * productFlops(shape) };
 }
 
-async function bestOf(layout, { rounds, seconds }) {
+async function bestOf(layout, packed, { rounds, seconds }) {
   const entries = [];
-  for (const shape of SHAPES) entries.push(await startProduct({ shape, ...layout }));
-  const results = await interleave(entries, { rounds, seconds: seconds / 4 });
+  for (const shape of SHAPES) entries.push(await startProduct({ shape, packed, ...layout }));
+  const results = await interleave(entries, { rounds, seconds: seconds / 5 });
   for (const { contender } of entries) await contender.close();
   const medians = results.map(({ rates }) => median(rates));
   const best = medians.indexOf(Math.max(...medians));
-  return { ...layout, shape: SHAPES[best], ...results[best] };
+  return { ...layout, packed, shape: SHAPES[best], ...results[best] };
 }
 
-/** Rows of the ceilings; sets `context.ceiling`, the product that others are compared with. */
+const faster = (a, b) => (median(b.rates) > median(a.rates) ? b : a);
+
+/**
+ * Rows of the ceilings; sets `context.ceilings`: the fastest product on all cores, of `packed` weights, which prediction
+ * is compared with, and of `plain` ones, which training is.
+ */
 export async function gemm(context) {
   const found = [];
-  for (const layout of layoutsOf(context.cores)) found.push(await bestOf(layout, context));
+  for (const layout of layoutsOf(context.cores)) {
+    for (const packed of [true, false]) found.push(await bestOf(layout, packed, context));
+  }
   const all = found.filter(({ lanes, threads }) => lanes * threads === context.cores);
-  context.ceiling = all.reduce((a, b) => (median(b.rates) > median(a.rates) ? b : a));
-  return found.map(({ shape: { m, k, n }, rates, cores, ...layout }) => ({
-    what: `fp32 product, best shape ${m} x ${k} x ${n}`,
+  const best = (packed) => all.filter((result) => result.packed === packed).reduce(faster);
+  context.ceilings = { packed: best(true), plain: best(false) };
+  return found.map(({ shape: { m, k, n }, packed, rates, cores, ...layout }) => ({
+    what: `fp32 product, ${packed ? "packed" : "plain"} weights, best shape ${m} x ${k} x ${n}`,
     layout: layoutText(layout),
     rate: summary(rates.map((rate) => rate / 1e9)),
     unit: "GFLOP/s",

@@ -12,7 +12,7 @@ const CASES = [
   { preset: "tiny", batch: 8 },
   { preset: "base", batch: 1 },
 ];
-const FLOOR = 1; // of the issue "main job"
+const FLOOR = 1; // of what predict runs; the same file on the same onnxruntime cannot but tie
 const TOLERANCE = 1e-3; // between logits of two graphs of one model in fp32
 
 /** A model folder as transformers.js loads it, with the portable export inside. */
@@ -62,11 +62,7 @@ async function compare({ preset, batch }, context) {
   });
   return [
     row("predict", own, { against, ratio: summary(pairedRatios(own.rates, theirs.rates)), floor: FLOOR }),
-    row("the exported file", portable, {
-      against,
-      ratio: summary(pairedRatios(portable.rates, theirs.rates)),
-      floor: FLOOR,
-    }),
+    row("the exported file", portable, { against, ratio: summary(pairedRatios(portable.rates, theirs.rates)) }),
     row(`${against} on the exported file`, theirs),
   ];
 }

@@ -4,10 +4,13 @@ import { forwardGraph, microGraph, productGraph } from "../graphs.mjs";
 
 const makers = { product: productGraph, forward: forwardGraph, micro: microGraph };
 
-/** `kind` and its options choose the graph; `threads` work inside an operator. */
+/**
+ * `kind` and its options choose the graph; `threads` work inside an operator. A portable graph is one that onnxruntime
+ * has yet to fuse.
+ */
 export async function load({ kind, threads, ...options }) {
   const { model, feeds, into } = await makers[kind](options);
-  const engine = await createEngine(model, { threads });
+  const engine = await createEngine(model, { threads, optimize: options.portable === true });
   const first = await engine.run(feeds, into);
   return { run: () => engine.run(feeds, into), facts: { logits: first.logits && [...first.logits.data] } };
 }

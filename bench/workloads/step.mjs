@@ -11,8 +11,11 @@ import { parseRecipe } from "../../dist/train/recipe.js";
 import { createStepper } from "../../dist/train/stepper.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";
 
-/** Batches of a folder without end: every picture is decoded and augmented each time it is drawn. */
-async function* endlessBatches(folder, { config, batch, recipe }) {
+/**
+ * Opens a folder of pictures, each of which is decoded and augmented whenever it is drawn. What it gives starts reading
+ * `count` batches and stops there, so that nothing is read while others are measured; the first batch is not read ahead.
+ */
+async function openBatches(folder, { config, batch, recipe }) {
   const { samples } = await openDataset(folder, { split: "train" });
   const processor = defaultProcessor(config.imageSize);
   const { augment, seed } = recipe;
@@ -25,10 +28,14 @@ async function* endlessBatches(folder, { config, batch, recipe }) {
     seed,
     cacheBytes: 0,
   });
-  for (let epoch = 0; ; epoch++) {
-    const order = epochOrder({ length: samples.length, epoch, seed });
-    yield* loader.batches(planBatches(order, { batchSize: batch, epoch, dropLast: true }));
-  }
+  let epoch = 0;
+  let current;
+  return async (count) => {
+    await current?.return();
+    const order = epochOrder({ length: samples.length, epoch, seed, replacement: true, count: count * batch });
+    current = loader.batches(planBatches(order, { batchSize: batch, epoch: epoch++ }));
+    return current;
+  };
 }
 
 /** `mode` of a run: "data" reads its batch from `folder`, anything else uses the same pixels again. */
@@ -42,7 +49,8 @@ export async function load({ preset, batch, microBatch, workers, threads, folder
   const moments = zeroMoments(parameters, groups);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 2);
   const same = { epoch: 0, first: 0, pixels: pixelsOf(config, batch).data, labels };
-  const batches = endlessBatches(folder, { config, batch, recipe });
+  const openNext = await openBatches(folder, { config, batch, recipe });
+  let batches;
   const sums = {};
   let steps = 0;
   const note = (phases) => {
@@ -66,10 +74,14 @@ export async function load({ preset, batch, microBatch, workers, threads, folder
     note({ data: arrived - start, ...timings, clip: clipped - back, update: end - clipped, steps: 1 });
   }
 
+  async function begin(mode, count) {
+    if (mode === "data") batches = await openNext(count);
+  }
+
   function takeDetails() {
     const { steps: count, ...phases } = sums;
     for (const key of Object.keys(sums)) delete sums[key];
     return { phases: Object.fromEntries(Object.entries(phases).map(([phase, ms]) => [phase, ms / count])) };
   }
-  return { run, takeDetails, facts: {} };
+  return { begin, run, takeDetails, facts: {} };
 }
