@@ -111,6 +111,7 @@ const untouched: Record<string, Value> = {
   "a shift that adds an axis before a product": matMul(add(x(3, 4), p("t", 2, 3, 4)), weight(4, 5)),
   "a vector made a matrix by its shift": matMul(add(x(4), p("t", 1, 4)), weight(4, 5)),
   "a factor whose axis is mixed by Reshape": matMul(reshape(mul(x(2, 3, 4), p("s", 3, 1)), [2, 12]), weight(12, 2)),
+  "the same, to a width that happens to fit": matMul(reshape(mul(x(2, 3, 4), p("s", 3, 1)), [8, 3]), weight(3, 2)),
   "a product with a batch of weights": matMul(add(x(2, 3, 4), p("t", 4)), p("w", 2, 4, 5)),
   "a product of two batch values": matMul(add(x(2, 3), p("t", 3)), y(3, 2)),
   "values scaled before attention": matMul(scores, mul(add(values, t4), s4)),

@@ -50,6 +50,13 @@ interface Case {
 const count = (type: string) => (outputs: Outputs) => work(outputs)[type] ?? 0;
 const turn = (v: Value, ...perm: number[]) => transpose(v, perm);
 
+/** Σ over an axis of (dO Vᵀ) P: softmax's backward pass when it is the last one. */
+function rowProducts(axis: number): Outputs {
+  const [p, v] = [softmax(x(2, 3, 5)), y(2, 5, 4)];
+  const dP = matMul(z(2, 3, 4), transpose(v, [0, 2, 1]));
+  return { sums: reduceSum(mul(dP, p), [axis], true), context: matMul(p, v) };
+}
+
 const cases: readonly Case[] = [
   {
     pass: "rowSums",
@@ -67,6 +74,8 @@ const cases: readonly Case[] = [
     on: [4],
     off: [5],
   },
+  { pass: "rowSums", what: "the last axis", outputs: rowProducts(2), count: summedWidths, on: [4], off: [5] },
+  { pass: "rowSums", what: "not another axis", outputs: rowProducts(1), count: summedWidths, on: [5], off: [5] },
   {
     pass: "factor",
     what: "the backward pass of x (1 + erf x)",
@@ -119,9 +128,9 @@ const cases: readonly Case[] = [
     pass: "turnProduct",
     what: "not a product whose left side is not turned",
     outputs: { v: turn(matMul(x(4, 6), y(6, 3)), 1, 0) },
-    count: count("Transpose"),
-    on: 1,
-    off: 1,
+    count: work,
+    on: { MatMul: 1, Transpose: 1 },
+    off: { MatMul: 1, Transpose: 1 },
   },
   {
     pass: "fuseTransposes",

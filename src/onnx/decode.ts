@@ -63,7 +63,6 @@ function pushIntegers(pbf: PbfReader, into: number[], what: string): void {
   }
   const packed = new PbfReader(bytes(pbf, what));
   while (packed.pos < packed.length) into.push(safe(packed.readVarint(true), what));
-  if (packed.pos > packed.length) throw damaged(`${what}: an integer ends behind its list`);
 }
 
 type Fields = Readonly<Record<number, (pbf: PbfReader) => void>>;
