@@ -6,6 +6,7 @@ import {
   outputSize,
   parseImageProcessor,
   preprocess,
+  processorOfSize,
   serializeImageProcessor,
 } from "./processor.ts";
 
@@ -202,5 +203,30 @@ describe("centerCrop", () => {
   it("pads with black, the odd column on the left", () => {
     expect(reds(8)).toEqual([0, 0, 1, 2, 3, 4, 5, 0]);
     expect(reds(3, 3)).toEqual([0, 0, 0, 2, 3, 4, 0, 0, 0]);
+  });
+});
+
+describe("processorOfSize", () => {
+  const size = { height: 48, width: 96 };
+  const plain = { ...defaultProcessor(32), filter: "bicubic" } as const;
+
+  it("resizes to the new size, all else the same", () => {
+    expect(processorOfSize(plain, size)).toEqual({ ...plain, resize: size });
+    const { resize: _, ...kept } = plain;
+    expect(processorOfSize(kept, size)).toEqual({ ...kept, resize: size });
+  });
+
+  it("before a crop, to the same multiple of the crop", () => {
+    const crop = { height: 32, width: 32 };
+    expect(processorOfSize({ ...plain, resize: { height: 40, width: 40 }, crop }, size)).toEqual({
+      ...plain,
+      resize: { height: 60, width: 120 },
+      crop: size,
+    });
+    expect(processorOfSize({ ...plain, resize: { shortestEdge: 36 }, crop }, { height: 48, width: 48 })).toEqual({
+      ...plain,
+      resize: { shortestEdge: 54 },
+      crop: { height: 48, width: 48 },
+    });
   });
 });

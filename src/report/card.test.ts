@@ -239,4 +239,14 @@ describe("modelCard", () => {
     }
     expect([baseModel, trainMetrics, evalMetrics, run]).not.toContain(undefined);
   });
+
+  it("of a folder: transformers.js is told where it lies, and that it needs an ONNX file", () => {
+    const { license: _, baseModel: __, ...rest } = card;
+    const text = modelCard({ ...rest, name: "mask", origin: "beit-base", onnx: false });
+    expect(text).toContain('import { env, pipeline } from "@huggingface/transformers";');
+    expect(text).toContain('env.localModelPath = "./"; // where the folder mask lies');
+    expect(text).toContain("once `npx beit export mask` has written its ONNX file");
+    expect(text).toContain("Fine-tuned from `beit-base` with:");
+    for (const absent of ["license", "base_model", "- onnx", "- transformers.js"]) expect(text).not.toContain(absent);
+  });
 });

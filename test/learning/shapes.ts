@@ -8,13 +8,13 @@ import { type Random, random } from "../../src/tensor/random.ts";
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "beit-test-"));
 
 /**
- * Writes a data set that is easy to learn: noisy pictures with stripes across or along.
+ * Writes a data set that is easy to learn: noisy pictures, reddish or bluish.
  * @returns its root, with train and validation splits
  */
 export async function writeShapes(perClass: { train: number; validation: number }): Promise<string> {
   const root = temporaryFolder();
   for (const [split, count] of Object.entries(perClass)) {
-    for (const label of ["across", "along"] as const) {
+    for (const label of ["cold", "warm"] as const) {
       const folder = join(root, split, label);
       mkdirSync(folder, { recursive: true });
       for (let i = 0; i < count; i++) {
@@ -25,16 +25,9 @@ export async function writeShapes(perClass: { train: number; validation: number 
   return root;
 }
 
-function picture(label: "across" | "along", stream: Random) {
+function picture(label: "cold" | "warm", stream: Random) {
   const [width, height] = [32, 32];
-  const [period, phase] = [3 + stream.integer(3), stream.integer(6)];
-  const data = new Uint8Array(width * height * 3);
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const bright = Math.floor(((label === "across" ? y : x) + phase) / period) % 2 === 0;
-      const at = (y * width + x) * 3;
-      data.fill((bright ? 150 : 60) + stream.integer(50), at, at + 3);
-    }
-  }
+  const tint = label === "warm" ? [40, 0, 0] : [0, 0, 40];
+  const data = Uint8Array.from({ length: width * height * 3 }, (_, i) => 60 + stream.integer(100) + tint[i % 3]!);
   return { width, height, data };
 }

@@ -46,7 +46,7 @@ async function run(
   stopAt?: number,
 ): Promise<{ events: TrainEvent[]; result: TrainResult }> {
   const abort = new AbortController();
-  const generator = train(shapes, r, { logEvery: 2, ...options, signal: abort.signal });
+  const generator = train(shapes, r, { logEvery: 1, ...options, signal: abort.signal });
   const events: TrainEvent[] = [];
   for (;;) {
     const { value, done } = await generator.next();
@@ -70,33 +70,33 @@ const code = (promise: Promise<unknown>) =>
     (error: BeitError) => error.code,
   );
 
-describe("training", () => {
+describe("training", { timeout: 400_000 }, () => {
   it("learns an easy task and keeps the best weights", async () => {
     const folder = output();
-    const { events, result } = await run(recipe({ epochs: 12 }), { output: folder });
+    const { events, result } = await run(recipe({ epochs: 6, evaluateEvery: 3 }), { output: folder });
     const evaluations = events.filter((event) => event.kind === "evaluation");
-    expect(evaluations.length).toBe(6);
+    expect(evaluations.length).toBe(2);
     const best = Math.max(...evaluations.map(({ metrics }) => metrics.balanced_accuracy));
     expect(best).toBeGreaterThanOrEqual(0.95);
     expect(result.state.best?.value).toBe(best);
     const saved = await loadModel(join(folder, "best"));
-    expect(saved.config.labels).toEqual(["across", "along"]);
+    expect(saved.config.labels).toEqual(["cold", "warm"]);
     expect(saved.parameters.get("classifier.weight")!.data).toEqual(
       result.model.parameters.get("classifier.weight")!.data,
     );
   });
 
   it("learns the same task from a quarter of the patches", async () => {
-    const { events } = await run(recipe({ epochs: 16, imageSize: 64, patchesPerCell: 1 }), { output: output() });
+    const { events } = await run(recipe({ epochs: 6, imageSize: 64, patchesPerCell: 1 }), { output: output() });
     const losses = events.flatMap((event) => (event.kind === "step" ? [event.loss] : []));
     expect(losses.slice(-3).reduce((a, b) => a + b) / 3).toBeLessThan(0.5);
   });
 
   it.each([
-    { ema: null, interruptedAt: 6 },
-    { ema: 0.9, interruptedAt: 10 },
+    { ema: null, interruptedAt: 3 },
+    { ema: 0.9, interruptedAt: 5 },
   ])("resumes bit for bit, EMA $ema, after step $interruptedAt", async ({ ema, interruptedAt }) => {
-    const r = recipe({ ema });
+    const r = recipe({ ema, epochs: 2 });
     const whole = await run(r, { output: output() });
     const folder = output();
     const first = await run(r, { output: folder }, interruptedAt);
@@ -125,7 +125,7 @@ describe("training", () => {
   });
 });
 
-describe("beit train", () => {
+describe("beit train", { timeout: 400_000 }, () => {
   const file = () => {
     const path = join(temporaryFolder(), "recipe.json");
     folders.push(join(path, ".."));
