@@ -25,7 +25,7 @@ const read = (file: string) => readFileSync(join(output, file), "utf8");
 /** A run that ended after two steps which changed nothing. */
 beforeAll(async () => {
   dataset = await writeShapes({ train: 4, validation: 3 });
-  output = join(temporaryFolder(), "stripes");
+  output = join(temporaryFolder(), "colours");
   const recipe = parseRecipe(settings, {}, "test");
   const data = await openTrainingData(dataset, recipe);
   const { config, parameters } = await startModel(recipe, data.classes);
@@ -57,7 +57,7 @@ afterAll(() => {
 describe("the folder of a finished run", () => {
   it("loads as the model that was trained, with its card", async () => {
     const loaded = await loadModel(output);
-    expect(loaded.config.labels).toEqual(["across", "along"]);
+    expect(loaded.config.labels).toEqual(["cold", "warm"]);
     const bytes = ({ data }: Tensor) => Buffer.from(data.buffer, data.byteOffset, data.byteLength);
     const differ = [...model.parameters].filter(([name, t]) => !bytes(t).equals(bytes(loaded.parameters.get(name)!)));
     expect(differ).toEqual([]);
@@ -68,14 +68,14 @@ describe("the folder of a finished run", () => {
     const card = read("README.md");
     expect(card).toMatch(/^---\nlibrary_name: transformers\n/);
     for (const line of [
-      "# BEiT image classifier: across or along",
-      "| 1 | along |",
-      "npx beit predict photo.jpg --model stripes",
-      'env.localModelPath = "./"; // where the folder stripes lies',
-      'const classify = await pipeline("image-classification", "stripes", { dtype: "fp32" });',
-      "| across | 4 | 3 |",
+      "# BEiT image classifier: cold or warm",
+      "| 1 | warm |",
+      "npx beit predict photo.jpg --model colours",
+      'env.localModelPath = "./"; // where the folder colours lies',
+      'const classify = await pipeline("image-classification", "colours", { dtype: "fp32" });',
+      "| cold | 4 | 3 |",
       "Trained from scratch with:",
-      "-o stripes -r recipe.json",
+      "-o colours -r recipe.json",
       "| batchSize | 4 |",
       "train_loss = 0.75",
       "eval_samples = 6",
@@ -108,7 +108,7 @@ describe("the folder of a finished run", () => {
 
   it("has the figures as a page, as Trainer's files, and as text", () => {
     expect(read("report.html")).toContain("<h2>What training did</h2>");
-    expect(read("report.html")).toContain("stripes");
+    expect(read("report.html")).toContain("colours");
     for (const file of ["train_results.json", "eval_results.json", "all_results.json", "trainer_state.json"]) {
       expect(existsSync(join(output, file)), file).toBe(true);
     }
