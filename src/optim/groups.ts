@@ -1,9 +1,13 @@
+import { movedByMuon } from "./muon.ts";
+
 /** What the optimizer does with one parameter. */
 export interface ParameterGroup {
   /** Multiplies the scheduled learning rate; 1 at the head. */
   readonly lrScale: number;
   /** Decoupled weight decay; 0 where the tradition has none. */
   readonly weightDecay: number;
+  /** Moved by Muon; by AdamW when absent. */
+  readonly muon?: true;
 }
 
 /** How parameters are told apart. */
@@ -22,6 +26,8 @@ export interface GroupOptions {
   readonly numLayers: number;
   /** Whether `"beit"` decays relative position tables; true by default, as in the recipes. */
   readonly decayRelativePositionBias?: boolean;
+  /** Whether the weight matrices of the blocks are Muon's; false by default. */
+  readonly muon?: boolean;
   /** Parameters for which this is false get no group: frozen, or without gradient. AdamW then never touches them. */
   readonly trainable?: (name: string) => boolean;
 }
@@ -62,7 +68,8 @@ export function parameterGroups(parameters: Shapes, options: GroupOptions): Map<
     const decays =
       tradition === "beit" ? decaysInBeit(name, shape, decayRelativePositionBias) : decaysInHuggingFace(name);
     const lrScale = layerDecay ** (numLayers + 1 - layerId(name, numLayers));
-    groups.set(name, { lrScale, weightDecay: decays ? weightDecay : 0 });
+    const muon = options.muon && movedByMuon(name, shape);
+    groups.set(name, { lrScale, weightDecay: decays ? weightDecay : 0, ...(muon ? { muon } : {}) });
   }
   return groups;
 }

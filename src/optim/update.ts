@@ -6,9 +6,11 @@ interface Values {
   readonly data: Float32Array;
 }
 
-/** The two averages AdamW keeps of one parameter's gradient, each of the parameter's size. */
+/** Averages of one parameter's gradient, of the parameter's size. */
 export interface Moments {
+  /** Of the gradient: AdamW's and Muon's. */
   readonly m: Float32Array;
+  /** Of its square: AdamW's; empty for Muon. */
   readonly v: Float32Array;
 }
 
@@ -18,9 +20,9 @@ export function zeroMoments(
   groups: ReadonlyMap<string, ParameterGroup>,
 ): Map<string, Moments> {
   const moments = new Map<string, Moments>();
-  for (const name of groups.keys()) {
+  for (const [name, { muon }] of groups) {
     const size = parameters.get(name)?.data.length ?? 0;
-    moments.set(name, { m: new Float32Array(size), v: new Float32Array(size) });
+    moments.set(name, { m: new Float32Array(size), v: new Float32Array(muon ? 0 : size) });
   }
   return moments;
 }
@@ -39,7 +41,7 @@ export interface UpdateInputs {
 export type UpdateOptions = AdamWOptions;
 
 /**
- * One AdamW step on every parameter that has a group and a gradient; the others stay as they are, undecayed.
+ * One AdamW step on every parameter that has a group of its own and a gradient; the others stay as they are, undecayed.
  * @throws BeitError `optim/gradient-mismatch` when a gradient's size is not its parameter's
  */
 export function updateParameters(inputs: UpdateInputs, options: UpdateOptions): void {
@@ -47,7 +49,7 @@ export function updateParameters(inputs: UpdateInputs, options: UpdateOptions): 
     const p = inputs.parameters.get(name)?.data;
     const g = inputs.gradients.get(name)?.data;
     const moments = inputs.moments.get(name);
-    if (!g) continue;
+    if (!g || group.muon) continue;
     if (!p || !moments || p.length !== g.length || p.length !== moments.m.length) {
       const expected = `parameter of ${p?.length ?? "no"} values, moments of ${moments?.m.length ?? "no"}`;
       throw new BeitError("optim/gradient-mismatch", `${name}: gradient of ${g.length} values, ${expected}`);

@@ -88,7 +88,10 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint | undef
       ),
     );
   const [first, second] = [take("m."), take("v.")];
-  const lost = [...first.keys()].find((name) => second.get(name)?.data.length !== first.get(name)!.data.length);
+  const lost = [...first.keys()].find((name) => {
+    const length = second.get(name)?.data.length;
+    return length !== 0 && length !== first.get(name)!.data.length; // Muon keeps no second moment
+  });
   if (lost) throw new BeitError("run/damaged", `${place}/${ARRAYS}: the second moment of ${lost} is missing`);
   const moments = new Map([...first].map(([name, { data }]) => [name, { m: data, v: second.get(name)!.data }]));
   const average = take("average.");

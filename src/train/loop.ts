@@ -3,7 +3,6 @@ import type { ClassificationMetrics } from "../evaluate/classification.ts";
 import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { clipCoefficient, firstNonFinite, globalNorm } from "../optim/clip.ts";
 import { updateEma } from "../optim/ema.ts";
-import { updateParameters } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { lockFolder } from "../platform/runs.ts";
 import { type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
@@ -157,17 +156,14 @@ async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number;
   state.lossSum += loss;
   state.recentLosses.push(loss);
   const clip = recipe.clipNorm === null ? 1 : clipCoefficient(gradientNorm, recipe.clipNorm);
-  updateParameters(
-    { parameters: live.parameters, gradients: named, moments: live.moments, groups: run.groups },
-    {
-      lr: learningRate,
-      beta1: recipe.beta1,
-      beta2: recipe.beta2,
-      eps: recipe.eps,
-      step: state.step,
-      gradScale: clip / micros.length,
-    },
-  );
+  await run.updater.update(named, {
+    lr: learningRate,
+    beta1: recipe.beta1,
+    beta2: recipe.beta2,
+    eps: recipe.eps,
+    step: state.step,
+    gradScale: clip / micros.length,
+  });
   if (live.average && recipe.ema !== null) updateEma(live.average, live.parameters, recipe.ema);
   return { learningRate, gradientNorm };
 }

@@ -37,6 +37,8 @@ export const Recipe = z.strictObject({
   minLearningRate: z.number().min(0).default(1e-6),
   schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
   warmupEpochs: z.number().min(0).default(1),
+  /** "muon": the weight matrices of the blocks are moved by Muon, all else by AdamW. */
+  optimizer: z.enum(["adamw", "muon"]).default("adamw"),
   weightDecay: z.number().min(0).default(0.05),
   beta1: z.number().min(0).lt(1).default(0.9),
   beta2: z.number().min(0).lt(1).default(0.999),

@@ -2,7 +2,6 @@ import { WIDE } from "../beit/config.ts";
 import { createLoader, type Loader } from "../dataset/loader.ts";
 import type { TrainedModel } from "../evaluate/samples.ts";
 import { defaultProcessor, type ImageProcessor } from "../image/processor.ts";
-import type { ParameterGroup } from "../optim/groups.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
 import { BeitError } from "../platform/errors.ts";
 import { coreCount } from "../platform/machine.ts";
@@ -13,6 +12,7 @@ import type { Recipe } from "./recipe.ts";
 import { type Start, startModel } from "./start.ts";
 import { freshState, groupsOf, type Live, loadBest, resumeFrom } from "./state.ts";
 import { createStepper, type Stepper } from "./stepper.ts";
+import { createUpdater, type Updater } from "./updater.ts";
 
 /** Where and how a run happens: nothing here changes its result, but workers and threads may change its last bits. */
 export interface RunOptions {
@@ -38,9 +38,9 @@ export interface Run {
   readonly processor: ImageProcessor;
   readonly microBatch: number;
   readonly step: ReturnType<typeof fineTuneStep>;
-  readonly groups: ReadonlyMap<string, ParameterGroup>;
   readonly loader: Loader;
   readonly stepper: Stepper;
+  readonly updater: Updater;
   /** Learning rate by step, counted from 0. */
   readonly rate: Schedule;
   readonly perEpoch: number;
@@ -98,6 +98,8 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
   const step = fineTuneStep(config, microBatch, recipe.patchesPerCell);
   const processor = defaultProcessor(config.imageSize);
   const stepper = await createStepper(step.graphs, step.inputs, layout);
+  const groups = groupsOf(live.parameters, recipe, config.numLayers);
+  const updater = await createUpdater(live, groups, { threads: layout.workers * layout.threads });
   const loader = await createLoader({
     samples: data.samples,
     size: config.imageSize,
@@ -115,9 +117,9 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
     processor,
     microBatch,
     step,
-    groups: groupsOf(live.parameters, recipe, config.numLayers),
     loader,
     stepper,
+    updater,
     rate: schedule(recipe.schedule, {
       base: recipe.learningRate,
       totalSteps,
@@ -128,7 +130,7 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
     totalSteps,
     best,
     async close() {
-      await Promise.all([stepper.close(), loader.close()]);
+      await Promise.all([stepper.close(), updater.close(), loader.close()]);
     },
   };
 }

@@ -31,6 +31,7 @@ export const groupsOf = (parameters: Parameters, recipe: Recipe, numLayers: numb
     tradition: recipe.tradition,
     weightDecay: recipe.weightDecay,
     layerDecay: recipe.layerDecay,
+    muon: recipe.optimizer === "muon",
     numLayers,
   });
 
