@@ -5,8 +5,9 @@ import { namesIn } from "../platform/runs.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
 import { countText, durationText } from "../report/numbers.ts";
 import { finishRun } from "../report/run.ts";
-import { type StartReport, type StepReport, type TrainEvent, type TrainResult, train } from "../train/loop.ts";
+import type { StartReport, StepReport } from "../train/loop.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
+import { type StageResults, type StagesEvent, trainStages } from "../train/stages.ts";
 
 /** What `beit train` was asked for: keys of a recipe, and how to run it. */
 export interface TrainCommandOptions
@@ -27,9 +28,9 @@ export async function runTrain(dataset: string, options: TrainCommandOptions): P
   const { output: folder, recipe: file, resume = false } = options;
   const recipe = parseRecipe(file ? await readJson(file) : {}, overridesOf(options), file ?? "options");
   if (!resume) await requireFresh(folder);
-  const result = await interruptible((signal) => drain(train(dataset, recipe, { ...options, resume, signal })));
-  if (result.interrupted) return 130;
-  const { report, printed, remarks } = await finishRun({ output: folder, dataset, recipe, result });
+  const results = await interruptible((signal) => drain(trainStages(dataset, recipe, { ...options, resume, signal })));
+  if (results.at(-1)!.interrupted) return 130;
+  const { report, printed, remarks } = await finishRun({ output: folder, dataset, recipe, results });
   const output = await openOutput();
   await output.write(`${formatEvaluation(report, { color: wantsColor() })}\n\n${printed}\n`);
   for (const remark of remarks) say(`beit: ${remark}`);
@@ -47,13 +48,13 @@ function overridesOf(options: TrainCommandOptions): Record<string, unknown> {
 /** @throws BeitError `run/exists` */
 async function requireFresh(folder: string): Promise<void> {
   const names = await namesIn(folder);
-  if (!names.some((name) => name.startsWith("checkpoint-") || name === "model.safetensors")) return;
+  if (!names.some((name) => /^(checkpoint|stage)-\d+$|^model\.safetensors$/.test(name))) return;
   const hint = "add --resume to go on with it, or choose another folder with -o";
   throw new BeitError("run/exists", `${folder}: there is a run or a model already; ${hint}`);
 }
 
 /** Prints events as they come; resolves to the result. */
-async function drain(events: AsyncGenerator<TrainEvent, TrainResult>): Promise<TrainResult> {
+async function drain(events: AsyncGenerator<StagesEvent, StageResults>): Promise<StageResults> {
   for (;;) {
     const { value, done } = await events.next();
     if (done) return value;
@@ -63,8 +64,12 @@ async function drain(events: AsyncGenerator<TrainEvent, TrainResult>): Promise<T
 }
 
 /** One line of progress; the same words on a terminal and in a log. */
-function describe(event: TrainEvent): string | undefined {
+function describe(event: StagesEvent): string | undefined {
   switch (event.kind) {
+    case "stage": {
+      const { imageSize, epochs } = event.recipe;
+      return `stage ${event.number} of ${event.count}: ${imageSize} px, ${epochs} epochs`;
+    }
     case "start":
       return startLine(event);
     case "step":

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { type FaceGeometry, paintMask, paintOccluder } from "../image/occlude.ts";
+import { portrait } from "../image/portrait.ts";
 import type { Point } from "../image/raster.ts";
 import { zoomOut } from "../image/zoom-out.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -28,6 +29,8 @@ const zoomOutRecipe = z.strictObject({
   maxScale: z.number().min(1).max(8),
   /** A face is never made narrower than this share of the picture. */
   smallestFace: z.number().min(0).max(1),
+  /** Of a larger picture to be one of head and shoulders, with painted clothes, instead of a frame round the picture. */
+  portrait: probability.default(0),
 });
 
 /** The recipe file: which pictures get a painted mask (and its label), which get something else in front of the face. */
@@ -122,7 +125,10 @@ function paint(pixels: Pixels, label: number, face: FaceGeometry, occlusion: Occ
 function stepBack(pixels: Pixels, face: FaceGeometry, { zoomOut: zoom }: OcclusionRecipe, random: Random): Pixels {
   if (!zoom || random.uniform() >= zoom.probability) return pixels;
   const share = face.rightCheek[0] - face.leftCheek[0];
-  return zoomOut(pixels, random, { maxScale: Math.min(zoom.maxScale, share / zoom.smallestFace) });
+  const maxScale = Math.min(zoom.maxScale, share / zoom.smallestFace);
+  return random.uniform() < zoom.portrait
+    ? portrait(pixels, face, random, { maxScale })
+    : zoomOut(pixels, random, { maxScale });
 }
 
 function faceOf(sample: Pick<Sample, "id" | "attributes">, recipe: OcclusionRecipe): FaceGeometry | undefined {

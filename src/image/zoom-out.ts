@@ -10,6 +10,8 @@ export interface ZoomOut {
   readonly longSide?: number;
   /** Another picture to lie behind, stretched over the canvas and softened; else the surroundings are made up. */
   readonly background?: Pixels;
+  /** Whether the surroundings may be the picture's own mirror image; true by default. */
+  readonly mirrors?: boolean;
 }
 
 /**
@@ -20,29 +22,54 @@ export interface ZoomOut {
  */
 export function zoomOut(pixels: Pixels, random: Random, options: ZoomOut): Pixels {
   const scale = Math.exp(random.uniform(0, Math.log(Math.max(1, options.maxScale))));
+  const place = [random.uniform(), random.uniform() ** 1.4] as const;
+  const { scene, inner, left, top } = emptyScene(pixels, random, scale, place, options);
+  const seam = random.uniform() < 0.4 ? 0 : random.uniform(0, 0.2) * Math.min(inner.width, inner.height);
+  paste(scene.data, scene.width, inner, left, top, seam);
+  return scene;
+}
+
+/** A larger picture before the smaller one is laid into it. */
+export interface EmptyScene {
+  /** The ground. */
+  readonly scene: Pixels;
+  /** The picture, made smaller. */
+  readonly inner: Pixels;
+  /** Its place, in pixels of the scene; inside for a `place` of 0 to 1. */
+  readonly left: number;
+  readonly top: number;
+}
+
+/** The ground of a picture `scale` times as wide and high, with `pixels` to lie at `place`, a share of the free room. */
+export function emptyScene(
+  pixels: Pixels,
+  random: Random,
+  scale: number,
+  place: readonly [x: number, y: number],
+  options: ZoomOut,
+): EmptyScene {
   const longest = Math.max(pixels.width, pixels.height);
   const grown = Math.max(1, Math.min(scale, Math.max(longest, options.longSide ?? 256) / longest));
   const width = Math.max(1, Math.round(pixels.width * grown));
   const height = Math.max(1, Math.round(pixels.height * grown));
   const inner = shrink(pixels, Math.max(1, Math.round(width / scale)), Math.max(1, Math.round(height / scale)));
-  const left = Math.round(random.uniform(0, width - inner.width));
-  const top = Math.round(random.uniform() ** 1.4 * (height - inner.height));
+  const left = Math.round(place[0] * (width - inner.width));
+  const top = Math.round(place[1] * (height - inner.height));
   const data = new Uint8Array(width * height * 3);
-  surroundings(random, inner, left, top, options.background)(data, width, height);
-  const seam = random.uniform() < 0.4 ? 0 : random.uniform(0, 0.2) * Math.min(inner.width, inner.height);
-  paste(data, width, inner, left, top, seam);
-  return { width, height, data };
+  surroundings(random, inner, left, top, options)(data, width, height);
+  return { scene: { width, height, data }, inner, left, top };
 }
 
 type Ground = (data: Uint8Array, width: number, height: number) => void;
 
-function surroundings(random: Random, inner: Pixels, left: number, top: number, background?: Pixels): Ground {
+function surroundings(random: Random, inner: Pixels, left: number, top: number, options: ZoomOut): Ground {
+  const { background, mirrors = true } = options;
   const soft = background ?? inner;
   const cells = background ? 4 + random.integer(28) : 2 + random.integer(7);
   const near = left + top < 0.35 * (inner.width + inner.height); // further out, mirrors show whole faces
   const mottled = mottle(random);
   return pick(random, [
-    [near && !background ? 4 : 0, (data, width, height) => mirror(data, width, height, inner, left, top)],
+    [near && mirrors && !background ? 4 : 0, (data, width, height) => mirror(data, width, height, inner, left, top)],
     [background ? 6 : 3, (data, width, height) => stretch(data, width, height, shrink(soft, cells, cells))],
     [3, mottled],
   ]);

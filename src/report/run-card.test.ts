@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { presets } from "../beit/config.ts";
 import { defaultProcessor } from "../image/processor.ts";
 import type { TrainResult } from "../train/loop.ts";
-import { parseRecipe } from "../train/recipe.ts";
+import { parseRecipe, stagesOf } from "../train/recipe.ts";
 import { evaluationReport } from "./evaluate.ts";
 import type { RunSummary } from "./run.ts";
 import { runCard, settingRows } from "./run-card.ts";
@@ -23,11 +23,14 @@ function summary(settings: object = {}, changes: Partial<RunSummary> = {}): RunS
     interrupted: false,
   } as unknown as TrainResult;
   const scored = { logits: Float32Array.of(2, 0, 0, 1), labels: Int32Array.of(0, 1), classes };
+  const recipe = parseRecipe({ imageSize: 32, ...settings }, {}, "test");
   return {
     output: "runs/my run/",
     dataset: "/home/alice/shapes",
-    recipe: parseRecipe({ imageSize: 32, ...settings }, {}, "test"),
+    recipe,
+    stage: stagesOf(recipe, "test").at(-1)!,
     result,
+    results: [result],
     report: evaluationReport({ samples: validation, scored, runtimeSeconds: 1 }, { model: "m", dataset: "d" }),
     accounting: {
       runtimeSeconds: 10,
@@ -68,6 +71,11 @@ describe("runCard", () => {
     expect(card.description).toBe(
       "Tells apart across and a\\|long. A BEiT (tiny: 12 layers of width 192; input 32 x 32 px), trained from scratch " +
         "with beit, in TypeScript on a CPU. Each training step looked at 2 of every 4 patches.",
+    );
+    const staged = summary({ epochs: 3, later: [{ imageSize: 64, epochs: 1 }] });
+    const results = [90, 3600].map((seconds) => ({ state: { seconds } })) as unknown as RunSummary["results"];
+    expect(runCard({ ...staged, results }).description).toContain(
+      "on a CPU. Trained in 2 stages (32 px, 3 epochs, 1 min 30 s; 64 px, 1 epoch, 1 h 00 min); training metrics are",
     );
     expect(card.architecture).toEqual([
       ["family", "BEiT (Bao, Dong, Wei 2021)"],

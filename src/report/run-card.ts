@@ -2,10 +2,11 @@ import { type BeitConfig, presets, windowOf } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { absolutePath, baseName } from "../platform/folders.ts";
-import type { Recipe } from "../train/recipe.ts";
+import { type Recipe, stagesOf } from "../train/recipe.ts";
+import type { StageResults } from "../train/stages.ts";
 import type { CardData, ModelCard } from "./card.ts";
 import { markdownTable, markdownText } from "./markdown.ts";
-import { countText, percentText, siText } from "./numbers.ts";
+import { countText, durationText, percentText, siText } from "./numbers.ts";
 import type { RunSummary } from "./run.ts";
 
 /**
@@ -56,14 +57,25 @@ function classList(classes: readonly string[], word: "and" | "or"): string {
   return [classes.slice(0, -1).join(", "), classes.at(-1)!].filter(Boolean).join(` ${word} `);
 }
 
-function description({ recipe, result: { model, data } }: RunSummary): string {
+function description({ recipe, stage, results, result: { model, data } }: RunSummary): string {
   const { imageSize, numLayers, hiddenSize } = model.config;
   const isPreset = recipe.model in presets;
   const origin = isPreset ? "trained from scratch" : `fine-tuned from ${markdownText(folderName(recipe.model))}`;
   const size = `${isPreset ? `${recipe.model}: ` : ""}${numLayers} layers of width ${hiddenSize}`;
   const seen =
-    recipe.patchesPerCell === 4 ? "" : ` Each training step looked at ${recipe.patchesPerCell} of every 4 patches.`;
-  return `Tells apart ${markdownText(classList(data.classes, "and"))}. A BEiT (${size}; input ${imageSize.join(" x ")} px), ${origin} with beit, in TypeScript on a CPU.${seen}`;
+    stage.patchesPerCell === 4 ? "" : ` Each training step looked at ${stage.patchesPerCell} of every 4 patches.`;
+  return `Tells apart ${markdownText(classList(data.classes, "and"))}. A BEiT (${size}; input ${imageSize.join(" x ")} px), ${origin} with beit, in TypeScript on a CPU.${stagesText(recipe, results)}${seen}`;
+}
+
+/** What the stages were, where there are several; the metrics of a card are the last one's. */
+function stagesText(recipe: Recipe, results: StageResults): string {
+  const stages = stagesOf(recipe, "recipe");
+  if (stages.length === 1) return "";
+  const texts = stages.map(({ imageSize, epochs }, i) => {
+    const time = durationText(results[i]!.state.seconds);
+    return `${imageSize} px, ${epochs} ${epochs === 1 ? "epoch" : "epochs"}, ${time}`;
+  });
+  return ` Trained in ${stages.length} stages (${texts.join("; ")}); training metrics are the last one's.`;
 }
 
 function dataOf({ dataset, recipe, result: { data } }: RunSummary): CardData {

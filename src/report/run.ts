@@ -6,7 +6,8 @@ import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
 import type { TrainResult } from "../train/loop.ts";
-import type { Recipe } from "../train/recipe.ts";
+import { type Recipe, stagesOf } from "../train/recipe.ts";
+import type { StageResults } from "../train/stages.ts";
 import { formatAccounting, type TrainingRun, trainerMetricsOf } from "./accounting.ts";
 import { modelCard } from "./card.ts";
 import { evaluationReport, evaluationTrainerMetrics } from "./evaluate.ts";
@@ -21,12 +22,17 @@ export interface FinishedRun {
   /** Folder of the run, which becomes the model's. */
   readonly output: string;
   readonly dataset: string;
+  /** All of it, later stages included. */
   readonly recipe: Recipe;
-  readonly result: TrainResult;
+  /** Of every stage; the last one's model is the run's. */
+  readonly results: StageResults;
 }
 
 /** A finished run with everything that was measured of it. */
 export interface RunSummary extends FinishedRun {
+  /** The last stage, of which `accounting` and the metrics tell. */
+  readonly stage: Recipe;
+  readonly result: TrainResult;
   readonly report: EvaluationReport;
   readonly accounting: TrainingRun;
   readonly trainMetrics: TrainerMetrics;
@@ -34,6 +40,8 @@ export interface RunSummary extends FinishedRun {
   /** Whether `onnx/model.onnx` is written with the model. */
   readonly hasOnnx: boolean;
 }
+
+type LastStage = Pick<RunSummary, keyof FinishedRun | "stage" | "result">;
 
 /** What there is to say about a finished run. */
 export interface FinishedText {
@@ -49,10 +57,11 @@ export interface FinishedText {
  * @throws BeitError of the first validation picture that cannot be read, and `file/unwritable`
  */
 export async function finishRun(run: FinishedRun): Promise<FinishedText> {
-  const onnx = await portableModel(run.result.model);
-  const summary = await summarize(run, onnx !== undefined);
+  const last: LastStage = { ...run, stage: stagesOf(run.recipe, "recipe").at(-1)!, result: run.results.at(-1)! };
+  const onnx = await portableModel(last.result.model);
+  const summary = await summarize(last, onnx !== undefined);
   const { report, accounting, trainMetrics, evalMetrics } = summary;
-  const { config, processor, parameters } = run.result.model;
+  const { config, processor, parameters } = last.result.model;
   await writeFolder(run.output, {
     config: serializeConfig(config, "classification"),
     processor: serializeImageProcessor(processor),
@@ -77,7 +86,7 @@ async function portableModel(model: TrainedModel): Promise<Uint8Array[] | undefi
 const parameterTotal = ({ parameters }: TrainedModel) =>
   [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
 
-async function summarize(run: FinishedRun, hasOnnx: boolean): Promise<RunSummary> {
+async function summarize(run: LastStage, hasOnnx: boolean): Promise<RunSummary> {
   const report = await evaluateRun(run);
   const accounting = trainingRun(run);
   const trainMetrics: TrainerMetrics = { ...trainerMetricsOf(accounting), train_samples: run.result.data.epochLength };
@@ -86,7 +95,7 @@ async function summarize(run: FinishedRun, hasOnnx: boolean): Promise<RunSummary
 }
 
 /** The model on the validation pictures: with intervals, and by source where there are several. */
-async function evaluateRun({ output, dataset, result: { model, data } }: FinishedRun): Promise<EvaluationReport> {
+async function evaluateRun({ output, dataset, result: { model, data } }: LastStage): Promise<EvaluationReport> {
   const began = performance.now();
   const scored = await scoreSamples(model, data.validation, data.classes);
   const runtimeSeconds = (performance.now() - began) / 1000;
@@ -97,28 +106,28 @@ async function evaluateRun({ output, dataset, result: { model, data } }: Finishe
   );
 }
 
-function trainingRun({ recipe, result: { model, data, state, totalSteps } }: FinishedRun): TrainingRun {
+function trainingRun({ stage, result: { model, data, state, totalSteps } }: LastStage): TrainingRun {
   const { config } = model;
   const [height, width] = config.imageSize;
   return {
     runtimeSeconds: state.seconds,
     pausedSeconds: state.pausedSeconds,
     trainImages: data.epochLength,
-    batchSize: recipe.batchSize,
-    plannedEpochs: recipe.epochs,
+    batchSize: stage.batchSize,
+    plannedEpochs: stage.epochs,
     plannedSteps: totalSteps,
     steps: state.step,
-    images: state.step * recipe.batchSize,
+    images: state.step * stage.batchSize,
     pixelsPerImage: config.numChannels * height * width,
     parameters: parameterTotal(model),
-    forwardMacs: forwardMacs(config, config.imageSize, recipe.patchesPerCell),
+    forwardMacs: forwardMacs(config, config.imageSize, stage.patchesPerCell),
     trainLoss: state.lossSum / Math.max(1, state.step),
   };
 }
 
 /** The files that Trainer writes, by name, and the recipe. */
 function resultFiles(summary: RunSummary): Record<string, string> {
-  const { output, recipe, result, accounting, trainMetrics, evalMetrics } = summary;
+  const { output, recipe, stage, result, accounting, trainMetrics, evalMetrics } = summary;
   const { state, totalSteps } = result;
   return {
     "train_results.json": resultsJson(trainMetrics),
@@ -129,7 +138,7 @@ function resultFiles(summary: RunSummary): Record<string, string> {
       epoch: Number(trainMetrics.epoch),
       globalStep: state.step,
       maxSteps: totalSteps,
-      numTrainEpochs: recipe.epochs,
+      numTrainEpochs: stage.epochs,
       totalFlos: totalFlos(accounting.images * accounting.pixelsPerImage, accounting.parameters),
       logHistory: state.history,
       bestMetric: state.best?.value ?? null,

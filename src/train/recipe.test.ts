@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { AugmentRecipe } from "../image/augment.ts";
-import { parseRecipe, Recipe } from "./recipe.ts";
+import { parseRecipe, Recipe, stagesOf } from "./recipe.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const shipped = readdirSync(new URL("../../recipes/", import.meta.url)).filter((name) => !name.includes("occlusion"));
@@ -39,5 +39,22 @@ describe("docs/recipes.md", () => {
       return code ? JSON.stringify(defaults[key]) !== JSON.stringify(JSON.parse(code[1]!)) : key in defaults;
     });
     expect(wrong).toEqual([]);
+  });
+});
+
+describe("stagesOf", () => {
+  it("lays each later stage over the first", () => {
+    const recipe = parseRecipe({ imageSize: 112, epochs: 9, later: [{ imageSize: 224, epochs: 1 }] }, {}, "r");
+    const stages = stagesOf(recipe, "r");
+    expect(stages.map(({ imageSize, epochs, batchSize, later }) => [imageSize, epochs, batchSize, later])).toEqual([
+      [112, 9, 32, []],
+      [224, 1, 32, []],
+    ]);
+  });
+
+  it("names the stage and the key that is wrong", () => {
+    const stages = (changes: object) => stagesOf(parseRecipe({ later: [{}, changes] }, {}, "r.json"), "r.json");
+    expect(() => stages({ seed: 2 })).toThrow("r.json, stage 3: seed is the same in all stages");
+    expect(() => stages({ epochs: -1 })).toThrow(/^r\.json, stage 3: .*expected number to be >0.*epochs/);
   });
 });

@@ -67,6 +67,8 @@ export const Recipe = z.strictObject({
   /** Which metric chooses the weights that are kept. */
   best: z.enum(["balanced_accuracy", "accuracy", "loss"]).default("balanced_accuracy"),
   seed: z.number().int().min(0).default(42),
+  /** Later stages, each as the keys that differ from the rest of the recipe; each starts from the weights before it. */
+  later: z.array(z.record(z.string(), z.unknown())).default([]),
 });
 export type Recipe = z.infer<typeof Recipe>;
 
@@ -80,4 +82,23 @@ export function parseRecipe(json: unknown, overrides: Readonly<Record<string, un
   if (!parsed.success)
     throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
   return parsed.data;
+}
+
+/** Keys that all stages of a run share. */
+const COMMON = ["model", "init", "holdout", "validationFraction", "seed", "later"] as const;
+
+/**
+ * The stages of a recipe in order, the first being the recipe without `later`. Every later one has the first's model; its
+ * run starts from what the stage before it made.
+ * @throws BeitError `recipe/invalid` naming the stage and the key
+ */
+export function stagesOf(recipe: Recipe, name: string): Recipe[] {
+  const first: Recipe = { ...recipe, later: [] };
+  const following = recipe.later.map((changes, i) => {
+    const place = `${name}, stage ${i + 2}`;
+    const common = COMMON.find((key) => key in changes);
+    if (common) throw new BeitError("recipe/invalid", `${place}: ${common} is the same in all stages`);
+    return parseRecipe(first, changes, place);
+  });
+  return [first, ...following];
 }

@@ -93,7 +93,8 @@ export async function resumeFrom(
   };
 }
 
-const BEST = "best";
+/** Folder of the best model so far, beside the checkpoints. */
+export const BEST = "best";
 
 /** Writes the best model so far beside the checkpoints. */
 export const saveBest = (output: string, { config, processor, parameters }: TrainedModel): Promise<void> =>

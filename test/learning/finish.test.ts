@@ -47,7 +47,7 @@ beforeAll(async () => {
     output,
     dataset,
     recipe,
-    result: { model, state, data, totalSteps: 2, interrupted: false },
+    results: [{ model, state, data, totalSteps: 2, interrupted: false }],
   });
 });
 afterAll(() => {

@@ -1,0 +1,85 @@
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TrainResult } from "../../src/train/loop.ts";
+import { parseRecipe } from "../../src/train/recipe.ts";
+import { type StageResults, type StagesEvent, trainStages } from "../../src/train/stages.ts";
+import { temporaryFolder, writeShapes } from "./shapes.ts";
+
+const recipe = parseRecipe(
+  {
+    imageSize: 64,
+    epochs: 2,
+    batchSize: 8,
+    optimizer: "muon",
+    learningRate: 1e-3,
+    warmupEpochs: 0.5,
+    dropPath: 0,
+    augment: {},
+    later: [{ imageSize: 96, epochs: 1, learningRate: 3e-4 }],
+  },
+  {},
+  "test",
+);
+
+let shapes: string;
+const folders: string[] = [];
+beforeAll(async () => {
+  shapes = await writeShapes({ train: 16, validation: 4 });
+  folders.push(shapes);
+});
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** Runs all stages, or stops after a step of one. */
+async function run(
+  output: string,
+  stopAt?: { readonly stage: number; readonly step: number },
+): Promise<{ events: StagesEvent[]; results: StageResults }> {
+  const abort = new AbortController();
+  const generator = trainStages(shapes, recipe, { output, resume: true, logEvery: 1, signal: abort.signal });
+  const events: StagesEvent[] = [];
+  let stage = 0;
+  for (;;) {
+    const { value, done } = await generator.next();
+    if (done) return { events, results: value };
+    events.push(value);
+    if (value.kind === "stage") stage = value.number;
+    if (value.kind === "step" && stage === stopAt?.stage && value.step === stopAt.step) abort.abort();
+  }
+}
+
+const bits = ({ model }: TrainResult) =>
+  [...model.parameters].map(([name, { data }]) => [
+    name,
+    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
+  ]);
+
+describe("trainStages", { timeout: 400_000 }, () => {
+  it("starts each stage from the one before, at its own size, and resumes in the stage at hand bit for bit", async () => {
+    const [whole, broken] = [temporaryFolder(), temporaryFolder()];
+    folders.push(whole, broken);
+    const undisturbed = await run(whole);
+    expect(undisturbed.results.map(({ model }) => model.config.imageSize)).toEqual([
+      [64, 64],
+      [96, 96],
+    ]);
+    const starts = undisturbed.events.filter((event) => event.kind === "start");
+    expect(starts[0]!.loaded).toBe(0);
+    expect(starts[1]!.loaded).toBe(undisturbed.results[1]!.model.parameters.size);
+    expect(existsSync(join(whole, "stage-1/best/model.safetensors"))).toBe(true);
+    expect(existsSync(join(whole, "best/model.safetensors"))).toBe(true);
+
+    const first = await run(broken, { stage: 1, step: 5 });
+    expect(first.results.map(({ interrupted }) => interrupted)).toEqual([true]);
+    const second = await run(broken, { stage: 2, step: 2 });
+    expect(second.results.map(({ interrupted }) => interrupted)).toEqual([false, true]);
+    const third = await run(broken);
+    expect(third.results.map(({ interrupted, state }) => [interrupted, state.step])).toEqual([
+      [false, 8],
+      [false, 4],
+    ]);
+    expect(bits(third.results[1]!)).toEqual(bits(undisturbed.results[1]!));
+  });
+});
