@@ -218,3 +218,7 @@ export const presets = {
   base: preset(768, 12, 12, 3072),
   large: { ...preset(1024, 24, 16, 4096), layerScaleInit: 1e-5 }, // 1e-5 for large: paper, appendix
 } as const satisfies Record<string, BeitConfig>;
+
+/** Whether something names a preset. */
+export const isPreset = (name: unknown): name is keyof typeof presets =>
+  typeof name === "string" && Object.hasOwn(presets, name);

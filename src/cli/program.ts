@@ -32,7 +32,7 @@ recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resu
 
 Examples:
   beit train photos -o runs/photos --image-size 112 --epochs 20
-  beit train photos -o runs/more -m runs/photos --recipe recipes/face-mask-224.json`;
+  beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75`;
 
 function addTrain(program: Command, finished: Finished): void {
   program

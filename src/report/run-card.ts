@@ -1,4 +1,4 @@
-import { type BeitConfig, presets, windowOf } from "../beit/config.ts";
+import { type BeitConfig, isPreset, windowOf } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { absolutePath, baseName } from "../platform/folders.ts";
@@ -16,7 +16,7 @@ import type { RunSummary } from "./run.ts";
 export function runCard(summary: RunSummary): ModelCard {
   const { recipe, result, report, trainMetrics, evalMetrics, accounting, hasOnnx } = summary;
   const [name, dataset] = [folderName(summary.output), folderName(summary.dataset)];
-  const origin = recipe.model in presets ? undefined : folderName(recipe.model);
+  const origin = isPreset(recipe.model) ? undefined : folderName(recipe.model);
   return {
     name,
     title: `BEiT image classifier: ${classList(result.data.classes, "or")}`,
@@ -59,9 +59,9 @@ function classList(classes: readonly string[], word: "and" | "or"): string {
 
 function description({ recipe, stage, results, result: { model, data } }: RunSummary): string {
   const { imageSize, numLayers, hiddenSize } = model.config;
-  const isPreset = recipe.model in presets;
-  const origin = isPreset ? "trained from scratch" : `fine-tuned from ${markdownText(folderName(recipe.model))}`;
-  const size = `${isPreset ? `${recipe.model}: ` : ""}${numLayers} layers of width ${hiddenSize}`;
+  const fresh = isPreset(recipe.model);
+  const origin = fresh ? "trained from scratch" : `fine-tuned from ${markdownText(folderName(recipe.model))}`;
+  const size = `${fresh ? `${recipe.model}: ` : ""}${numLayers} layers of width ${hiddenSize}`;
   const seen =
     stage.patchesPerCell === 4 ? "" : ` Each training step looked at ${stage.patchesPerCell} of every 4 patches.`;
   return `Tells apart ${markdownText(classList(data.classes, "and"))}. A BEiT (${size}; input ${imageSize.join(" x ")} px), ${origin} with beit, in TypeScript on a CPU.${stagesText(recipe, results)}${seen}`;

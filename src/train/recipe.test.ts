@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { AugmentRecipe } from "../image/augment.ts";
-import { parseRecipe, Recipe, stagesOf } from "./recipe.ts";
+import { fromScratch, parseRecipe, Recipe, stagesOf } from "./recipe.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const shipped = readdirSync(new URL("../../recipes/", import.meta.url)).filter((name) => !name.includes("occlusion"));
@@ -10,6 +10,17 @@ describe("parseRecipe", () => {
   it("fills in defaults; the command line wins over the file", () => {
     const recipe = parseRecipe({ epochs: 3, seed: 1 }, { seed: 2 }, "file");
     expect(recipe).toMatchObject({ model: "tiny", epochs: 3, seed: 2, augment: { flip: 0.5 } });
+  });
+
+  it("has other defaults where the weights are fresh", () => {
+    expect(parseRecipe({}, {}, "r")).toMatchObject({ optimizer: "muon", learningRate: 1e-3, locality: true });
+    expect(parseRecipe({ optimizer: "adamw" }, { model: "base" }, "r")).toMatchObject({
+      optimizer: "adamw",
+      init: "mimetic",
+    });
+    for (const model of ["runs/mask", "constructor"]) {
+      expect(parseRecipe({}, { model }, "r")).toMatchObject({ optimizer: "adamw", learningRate: 5e-4, dropPath: 0.1 });
+    }
   });
 
   it("names the key that is wrong, what was expected and what came", () => {
@@ -31,6 +42,14 @@ describe("docs/recipes.md", () => {
   it("has every key and no other", () => {
     const keys = [...Object.keys(Recipe.shape).filter((key) => key !== "augment"), ...Object.keys(AugmentRecipe.shape)];
     expect([...rows.keys()].sort()).toEqual(keys.sort());
+  });
+
+  it("tells the defaults of fresh weights", () => {
+    const [, list] = /that is where `model` is a preset, these hold instead:\s(.*?)\.\n\n/s.exec(
+      read("docs/recipes.md"),
+    )!;
+    const told = [...list!.matchAll(/`(\w+)`\s`([^`]+)`/g)].map(([, key, value]) => [key, JSON.parse(value!)]);
+    expect(Object.fromEntries(told)).toEqual(fromScratch);
   });
 
   it("tells the defaults", () => {

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { isPreset } from "../beit/config.ts";
 import { AugmentRecipe } from "../image/augment.ts";
 import { BeitError } from "../platform/errors.ts";
 
@@ -72,13 +73,25 @@ export const Recipe = z.strictObject({
 });
 export type Recipe = z.infer<typeof Recipe>;
 
+/** Defaults where the weights are fresh: what learnt most from 16,000 pictures (docs/log.md, docs/decisions/0012). */
+export const fromScratch = {
+  init: "mimetic",
+  layerScaleInit: 1,
+  locality: true,
+  optimizer: "muon",
+  learningRate: 1e-3,
+  beta2: 0.98,
+  dropPath: 0,
+} as const satisfies Partial<Recipe>;
+
 /**
  * A recipe from the content of its JSON file and from options of the command line, which win.
  * @throws BeitError `recipe/invalid` naming the key, what was expected and what came
  */
 export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
-  const given = typeof json === "object" && json !== null ? json : {};
-  const parsed = Recipe.safeParse({ ...given, ...overrides });
+  const given: Readonly<Record<string, unknown>> = { ...(json as object), ...overrides };
+  const fresh = isPreset(given.model ?? Recipe.shape.model.parse(undefined));
+  const parsed = Recipe.safeParse({ ...(fresh ? fromScratch : {}), ...given });
   if (!parsed.success)
     throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
   return parsed.data;

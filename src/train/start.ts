@@ -1,4 +1,4 @@
-import { type BeitConfig, checkConfig, presets } from "../beit/config.ts";
+import { type BeitConfig, checkConfig, isPreset, presets } from "../beit/config.ts";
 import { initialValues } from "../beit/init.ts";
 import { resizeParameter } from "../beit/resize-parameters.ts";
 import { loadModel, parameterShapes } from "../evaluate/model.ts";
@@ -15,8 +15,6 @@ export interface Start {
   readonly loaded: readonly string[];
   readonly from: string;
 }
-
-const isPreset = (name: string): name is keyof typeof presets => name in presets;
 
 /**
  * Model and parameters that a recipe starts from: a preset with fresh values, or a checkpoint whose encoder is taken

@@ -63,7 +63,7 @@ describe("help screens", () => {
 
     Examples:
       beit train photos -o runs/photos --image-size 112 --epochs 20
-      beit train photos -o runs/more -m runs/photos --recipe recipes/face-mask-224.json
+      beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75
     "
   `));
   it("convert", () =>
