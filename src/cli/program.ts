@@ -3,6 +3,7 @@ import { packageVersion } from "../platform/package.ts";
 import { names, positiveNumber, share, wholeNumber } from "./arguments.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
+import type { ExplainOptions } from "./explain.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { TrainCommandOptions } from "./train.ts";
 
@@ -19,7 +20,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     .version(packageVersion())
     .showHelpAfterError("(add --help for usage)")
     .exitOverride();
-  const commands = [addTrain, addEvaluate, addPredict, addInfo, addForward, addConvert, addExport];
+  const commands = [addTrain, addEvaluate, addPredict, addExplain, addInfo, addForward, addConvert, addExport];
   for (const add of commands) add(program, finished);
   return program;
 }
@@ -102,6 +103,26 @@ function addPredict(program: Command, finished: Finished): void {
     .action(async (images: string[], options: PredictOptions) => {
       const { runPredict } = await import("./predict.ts");
       finished(await runPredict(images, options));
+    });
+}
+
+function addExplain(program: Command, finished: Finished): void {
+  program
+    .command("explain")
+    .description("show what a classifier looked at: a heat-map over the picture")
+    .argument("<images...>", "files, folders, patterns, - for a picture from standard input")
+    .option("-o, --output <file>", "PNG to write; a folder for several pictures")
+    .option("-m, --model <folder>", `${MODEL} (default: the face-mask detector that comes with beit)`)
+    .option("-l, --label <name>", "the class to explain (default: the one the model answers with)")
+    .addOption(
+      new Option("--method <method>", "attention weighted by the class's gradient, or attention alone")
+        .choices(["gradient", "rollout"])
+        .default("gradient"),
+    )
+    .option("--json", "print one line of JSON for each picture, with the map")
+    .action(async (images: string[], options: ExplainOptions) => {
+      const { runExplain } = await import("./explain.ts");
+      finished(await runExplain(images, options));
     });
 }
 

@@ -31,7 +31,8 @@ export interface BatchClassifier {
   release(): Promise<void>;
 }
 
-async function pixelsOf(picture: Picture): Promise<Pixels> {
+/** A picture's pixels, read and decoded where it is not decoded yet. @throws BeitError `image/…`, `file/…` */
+export async function pixelsOf(picture: Picture): Promise<Pixels> {
   if (typeof picture === "string") return decodeImage(await readFile(picture), picture);
   return "bytes" in picture ? decodeImage(picture.bytes, picture.name) : picture;
 }

@@ -77,8 +77,8 @@ export function preprocess(pixels: Pixels, processor: ImageProcessor, out?: Floa
   return { data: target, height, width };
 }
 
-/** @see Hugging Face transformers v4.30.2 `image_transforms.get_resize_output_image_size` */
-function targetSize({ width, height }: Size, resize: NonNullable<ImageProcessor["resize"]>): Size {
+/** Size after the resize step. @see Hugging Face transformers v4.30.2 `image_transforms.get_resize_output_image_size` */
+export function targetSize({ width, height }: Size, resize: NonNullable<ImageProcessor["resize"]>): Size {
   if ("width" in resize) return resize;
   const { shortestEdge } = resize;
   const longest = Math.trunc((shortestEdge * Math.max(width, height)) / Math.min(width, height));

@@ -25,6 +25,7 @@ describe("help screens", () => {
       "train: fine-tune a classifier on a folder of images
       evaluate: measure a classifier on a labelled folder of images
       predict: classify pictures
+      explain: show what a classifier looked at: a heat-map over the picture
       info: show a model's configuration, parameters, arithmetic, labels and origin
       forward: run a model on tensors and write named tensors, to compare implementations
       convert: write a model of any readable form as a Hugging Face folder
