@@ -60,7 +60,9 @@ export function htmlReport(report: HtmlReport): string {
       ),
     history && history.length > 0 && htmlSection("Training", figures(trainingFigures(history))),
     run && htmlSection("What training did", accounting(run)),
-    evaluation?.mistakes && evaluation.mistakes.length > 0 && htmlSection("Worst mistakes", mistakes(evaluation.mistakes)),
+    evaluation?.mistakes &&
+      evaluation.mistakes.length > 0 &&
+      htmlSection("Worst mistakes", mistakes(evaluation.mistakes)),
     facts && htmlSection("This run", htmlTable([{ title: "" }, { title: "" }], facts)),
   ];
   return htmlPage(title, sections.filter(Boolean).join("\n"));

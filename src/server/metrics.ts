@@ -4,7 +4,12 @@ import type { Models } from "./models.ts";
 /** Counts what happens, for Prometheus. */
 export interface Metrics {
   /** A request that was answered. `route` is a template or `other`, never a path that a client made up. */
-  request(done: { readonly route: string; readonly method: string; readonly status: number; readonly ms: number }): void;
+  request(done: {
+    readonly route: string;
+    readonly method: string;
+    readonly status: number;
+    readonly ms: number;
+  }): void;
   /** An error that a client was told of, for a whole request or one picture. */
   error(code: string): void;
   /** A batch that went through a model. */

@@ -69,7 +69,7 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
     return opened;
   }
 
-  async function load(key: string, name: string, purpose: Purpose): Promise<Loaded> {
+  async function load(name: string, purpose: Purpose): Promise<Loaded> {
     const opened = await read(name, purpose);
     await makeRoom(opened.bytes);
     return { name, purpose, bytes: opened.bytes, runner: await opened.start(), users: 0 };
@@ -86,7 +86,7 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
   async function acquire(key: string, name: string, purpose: Purpose): Promise<Loaded> {
     const known = loaded.get(key);
     if (known) return take(key, known);
-    return inTurn(async () => take(key, loaded.get(key) ?? (await load(key, name, purpose))));
+    return inTurn(async () => take(key, loaded.get(key) ?? (await load(name, purpose))));
   }
 
   function nameOf(given: string | undefined): string {
@@ -126,7 +126,8 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
       const { info } = await inTurn(() => read(name, "features")).catch(unavailable);
       return { name, info };
     },
-    loaded: () => [...loaded.values()].map(({ name, purpose, runner }) => ({ name, purpose, waiting: runner.batcher.waiting })),
+    loaded: () =>
+      [...loaded.values()].map(({ name, purpose, runner }) => ({ name, purpose, waiting: runner.batcher.waiting })),
     close: () =>
       inTurn(async () => {
         const entries = [...loaded.values()];
