@@ -35,11 +35,15 @@ export interface Service {
 
 /**
  * Puts a service together; models are loaded when they are first asked for.
- * @throws BeitError `usage/models` without any
+ * @throws BeitError `usage/models` without any; `usage/token` for a token that no header can carry
  */
 export function createService(options: ServiceOptions): Service {
   const { models: paths, workers, maxModelBytes = Number.POSITIVE_INFINITY, log = () => undefined } = options;
   if (paths.size === 0) throw new BeitError("usage/models", "serve: expected at least one model");
+  const token = options.access?.token;
+  if (token !== undefined && !/^[\x21-\x7e]+$/.test(token)) {
+    throw new BeitError("usage/token", "serve: expected a token of visible ASCII characters without spaces");
+  }
   const given: Limits = { ...defaultLimits, ...options.limits };
   const limits: Limits = { ...given, maxFiles: Math.min(given.maxFiles, given.maxQueue) };
   const clock = systemClock;
