@@ -11,10 +11,11 @@ const lines = [
   ["evaluate"],
   ["train"],
   ["report"],
-  ["cli", "server"],
+  ["server"],
+  ["cli"],
 ];
 const level = new Map(lines.flatMap((folders, i) => folders.map((folder) => [folder, i])));
-const outside = /^(node:|onnxruntime|sharp$)/; // only platform may know where it runs
+const outside = /^(node:|onnxruntime|sharp$|pino$|@hono\/node-server)/; // only platform may know where it runs
 const src = new URL("../src/", import.meta.url).pathname;
 const problems = [];
 for (const file of readdirSync(src, { recursive: true })) {

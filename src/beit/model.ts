@@ -246,6 +246,19 @@ export function extract(scope: Scope, config: BeitConfig, pixels: Value): { pool
 }
 
 /**
+ * What stands for a whole picture, [B, D] each: `cls`, the [CLS] token of the last hidden state, and `mean`, the mean over
+ * its patches. The one that the configuration pools is Hugging Face's `pooler_output`, with its LayerNorm where it has one.
+ */
+export function features(scope: Scope, config: BeitConfig, pixels: Value): { cls: Value; mean: Value } {
+  const encoder = scope.child("beit");
+  const { tokens } = encode(encoder, config, pixels);
+  const [N, B, D] = tokens.shape as [number, number, number];
+  const pooled = pool(encoder, config, tokens);
+  if (!config.useMeanPooling) return { cls: pooled, mean: reduceMean(slice(tokens, 0, 1, N), [0], false) };
+  return { cls: reshape(slice(tokens, 0, 0, 1), [B, D]), mean: pooled };
+}
+
+/**
  * Masked image modelling.
  * @param mask float [B, P], 1 where masked
  * @param rows int64 [M]: p·B + b of every position to predict; the head is evaluated there only

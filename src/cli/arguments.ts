@@ -9,6 +9,13 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+/** An option's text as a port; 0 stands for any that is free. */
+export function portNumber(text: string): number {
+  const value = Number(text);
+  if (/^\d+$/.test(text) && value <= 65535) return value;
+  throw new InvalidArgumentError("Expected a port, from 0 to 65535.");
+}
+
 /** An option's text as a number above 0, and `most` at most. */
 export function positiveNumber(most = Number.POSITIVE_INFINITY): (text: string) => number {
   return (text) => {

@@ -1,10 +1,11 @@
 import { Command, Option } from "commander";
 import { packageVersion } from "../platform/package.ts";
-import { names, positiveNumber, share, wholeNumber } from "./arguments.ts";
+import { names, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { ServeOptions } from "./serve.ts";
 import type { TrainCommandOptions } from "./train.ts";
 
 /** Told the exit code of the command that ran. */
@@ -20,7 +21,17 @@ export function createProgram(finished: Finished = () => undefined): Command {
     .version(packageVersion())
     .showHelpAfterError("(add --help for usage)")
     .exitOverride();
-  const commands = [addTrain, addEvaluate, addPredict, addExplain, addInfo, addForward, addConvert, addExport];
+  const commands = [
+    addTrain,
+    addEvaluate,
+    addPredict,
+    addExplain,
+    addInfo,
+    addForward,
+    addConvert,
+    addExport,
+    addServe,
+  ];
   for (const add of commands) add(program, finished);
   return program;
 }
@@ -182,5 +193,39 @@ function addExport(program: Command, finished: Finished): void {
     .action(async (model: string, options: { output?: string }) => {
       const { runExport } = await import("./export.ts");
       finished(await runExport(model, options));
+    });
+}
+
+const SERVE_NOTES = `
+POST /v1/classify and /v1/features take a picture as it is, several as files of a form, or base64 in JSON;
+/docs lists everything. Ctrl-C and SIGTERM end it once all it accepted is answered.
+
+Examples:
+  beit serve
+  beit serve --model runs/photos --model masks=models/face-mask --port 9000
+  curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg http://127.0.0.1:8080/v1/classify`;
+
+function addServe(program: Command, finished: Finished): void {
+  program
+    .command("serve")
+    .description("answer over HTTP: classes and features of pictures")
+    .option("-m, --model <path...>", `${MODEL}, or NAME=PATH; the first one is used where none is named`)
+    .option("--host <address>", "address to listen on; 0.0.0.0 for all", "127.0.0.1")
+    .option("--port <n>", "port to listen on; 0 for any", portNumber, 8080)
+    .addOption(new Option("--token <text>", "bearer token that requests must bring").env("BEIT_TOKEN"))
+    .option("--cors-origin <origin...>", "web pages that may ask, e.g. https://example.org (default: none)")
+    .option("--workers <n>", "threads of each model; 0 for none", wholeNumber(0))
+    .option("--max-batch <n>", "pictures that go through a model at once (default: 8)", wholeNumber(1))
+    .option("--batch-window <ms>", "how long a picture waits for others (default: 3)", wholeNumber(0))
+    .option("--max-queue <n>", "pictures that may wait for a model (default: 128)", wholeNumber(1))
+    .option("--max-upload <mb>", "megabytes of a request and of a picture (default: 64, 32)", positiveNumber())
+    .option("--max-files <n>", "pictures of a request (default: 32)", wholeNumber(1))
+    .option("--max-megapixels <n>", "width x height of a picture (default: 50)", positiveNumber())
+    .option("--model-memory <mb>", "memory of all models; unused ones give way (default: half)", positiveNumber())
+    .option("--timeout <s>", "how long a request may take (default: 30)", positiveNumber())
+    .addHelpText("after", SERVE_NOTES)
+    .action(async (options: ServeOptions) => {
+      const { runServe } = await import("./serve.ts");
+      finished(await runServe(options));
     });
 }

@@ -1,5 +1,5 @@
 import { type ImageProcessor, preprocess } from "../image/processor.ts";
-import { decodeImage } from "../platform/decode.ts";
+import { type DecodeLimits, decodeImage } from "../platform/decode.ts";
 import { createEngine } from "../platform/engine.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readFile } from "../platform/files.ts";
@@ -10,12 +10,14 @@ export type Picture = string | { readonly bytes: Uint8Array; readonly name: stri
 
 /** What a batch is classified with; plain data, so that it can be sent to a thread. */
 export interface BatchOptions {
-  /** ONNX model with its weights inside: `pixel_values` [batch, C, H, W] → `logits` [batch, K]. */
+  /** ONNX model with its weights inside: `pixel_values` [batch, C, H, W] → one output [batch, K]. */
   readonly model: Uint8Array;
   /** Threads inside an operator. */
   readonly threads: number;
   readonly processor: ImageProcessor;
   readonly shape: readonly [channels: number, height: number, width: number];
+  /** Most width x height of a picture; the decoder's own limit unless said otherwise. */
+  readonly maxPixels?: number | undefined;
 }
 
 /** Logits of the readable pictures in order, and what was wrong with the others; plain data as well. */
@@ -32,9 +34,9 @@ export interface BatchClassifier {
 }
 
 /** A picture's pixels, read and decoded where it is not decoded yet. @throws BeitError `image/…`, `file/…` */
-export async function pixelsOf(picture: Picture): Promise<Pixels> {
-  if (typeof picture === "string") return decodeImage(await readFile(picture), picture);
-  return "bytes" in picture ? decodeImage(picture.bytes, picture.name) : picture;
+export async function pixelsOf(picture: Picture, limits: DecodeLimits = {}): Promise<Pixels> {
+  if (typeof picture === "string") return decodeImage(await readFile(picture), picture, limits);
+  return "bytes" in picture ? decodeImage(picture.bytes, picture.name, limits) : picture;
 }
 
 /**
@@ -45,13 +47,14 @@ export async function createBatchClassifier(options: BatchOptions): Promise<Batc
   const { model, threads, processor, shape } = options;
   const engine = await createEngine(model, { threads });
   const length = shape[0] * shape[1] * shape[2];
+  const limits = options.maxPixels === undefined ? {} : { maxPixels: options.maxPixels };
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {
     const errors: { row: number; code: string; message: string }[] = [];
     const data = new Float32Array(pictures.length * length);
     const read = async (picture: Picture, row: number) => {
       try {
-        preprocess(await pixelsOf(picture), processor, data, row * length);
+        preprocess(await pixelsOf(picture, limits), processor, data, row * length);
       } catch (error) {
         if (!(error instanceof BeitError)) throw error;
         errors.push({ row, code: error.code, message: error.message });
@@ -59,7 +62,8 @@ export async function createBatchClassifier(options: BatchOptions): Promise<Batc
     };
     await Promise.all(pictures.map(read));
     const results = await engine.run({ pixel_values: { dtype: "float32", shape: [pictures.length, ...shape], data } });
-    const logits = Float32Array.from(results.logits!.data as Float32Array);
+    const [output] = Object.values(results);
+    const logits = Float32Array.from(output!.data as Float32Array);
     const classes = logits.length / pictures.length;
     for (const { row } of errors) logits.fill(Number.NaN, row * classes, (row + 1) * classes);
     return { logits, errors };

@@ -58,9 +58,11 @@ export interface PredictorOptions {
    */
   readonly workers?: number;
   readonly batchSize?: number;
+  /** Most width x height of a picture, told from its header; the decoder's own limit unless said otherwise. */
+  readonly maxPixels?: number;
 }
 
-/** Something that classifies batches: this thread, or several of them in turn. */
+/** Something that classifies batches: this thread, or several of them, the least busy first. */
 interface Backend {
   /** Batches that may be under way at once. */
   readonly depth: number;
@@ -77,24 +79,38 @@ export const PREDICTION_BATCH = 8;
  * `engine/rejected`, `thread/not-started`
  */
 export async function createPredictor(classifier: Classifier, options: PredictorOptions = {}): Promise<Predictor> {
-  const { config, processor } = classifier;
-  checkProcessor(classifier);
-  const cores = coreCount();
-  const workers = options.workers ?? (config.hiddenSize >= WIDE ? 1 : cores);
+  return startPredictor(classifier, await inferenceModel(classifier), classifier.config.labels.length, options);
+}
+
+/** Threads that predict with a model unless said otherwise. */
+export const usualWorkers = ({ hiddenSize }: BeitConfig): number => (hiddenSize >= WIDE ? 1 : coreCount());
+
+/**
+ * Starts the threads of a graph `pixel_values` → one output of `classes` numbers a picture.
+ * @throws BeitError as {@link createPredictor}
+ */
+export async function startPredictor(
+  { config, processor }: Pick<Classifier, "config" | "processor">,
+  model: ModelProto,
+  classes: number,
+  options: PredictorOptions,
+): Promise<Predictor> {
+  checkProcessor({ config, processor });
+  const workers = options.workers ?? usualWorkers(config);
   const batch: BatchOptions = {
-    model: encodeModel(await inferenceModel(classifier)),
-    threads: Math.max(1, Math.floor(cores / Math.max(1, workers))),
+    model: encodeModel(model),
+    threads: Math.max(1, Math.floor(coreCount() / Math.max(1, workers))),
     processor,
     shape: [config.numChannels, ...config.imageSize],
+    maxPixels: options.maxPixels,
   };
   const backend = await (workers === 0 ? inThisThread(batch) : inThreads(batch, workers));
-  const classes = config.labels.length;
   const size = options.batchSize ?? PREDICTION_BATCH;
   return { classes, scores: (pictures) => scores(backend, chunks(pictures, size), classes), close: backend.close };
 }
 
 /** @throws BeitError `processor/unfit` */
-function checkProcessor({ config, processor }: Classifier): void {
+function checkProcessor({ config, processor }: Pick<Classifier, "config" | "processor">): void {
   const [height, width] = config.imageSize;
   const made = outputSize(processor);
   if (config.numChannels === 3 && made?.height === height && made.width === width) return;
@@ -110,10 +126,18 @@ async function inThisThread(batch: BatchOptions): Promise<Backend> {
 
 async function inThreads(batch: BatchOptions, count: number): Promise<Backend> {
   const threads = await startWorkers<PredictRequest, BatchOutcome>("evaluate/predict-worker", count, batch);
-  let turn = 0;
+  const open = new Array<number>(count).fill(0);
   return {
     depth: 2 * count, // one batch at work and one waiting per thread
-    classify: (pictures) => threads.request(turn++ % count, { pictures }),
+    async classify(pictures) {
+      const worker = open.indexOf(Math.min(...open));
+      open[worker]!++;
+      try {
+        return await threads.request(worker, { pictures });
+      } finally {
+        open[worker]!--;
+      }
+    },
     close: () => threads.close(),
   };
 }

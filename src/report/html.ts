@@ -49,24 +49,27 @@ export function htmlReport(report: HtmlReport): string {
     `<header><h1>${escapeMarkup(title)}</h1>${subtitle ? `<p>${escapeMarkup(subtitle)}</p>` : ""}</header>`,
     evaluation && headline(evaluation),
     evaluation &&
-      section("Evaluation", figures(evaluationFigures(evaluation, (i, j) => mistakeLink(evaluation, i, j)))),
-    evaluation && section("Classes", classes(evaluation)),
+      htmlSection("Evaluation", figures(evaluationFigures(evaluation, (i, j) => mistakeLink(evaluation, i, j)))),
+    evaluation && htmlSection("Classes", classes(evaluation)),
     ...subsets(evaluation),
-    evaluation && section("Calibration", calibration(evaluation)),
+    evaluation && htmlSection("Calibration", calibration(evaluation)),
     evaluation?.thresholds &&
-      section(
+      htmlSection(
         `Thresholds for “${evaluation.thresholds.positive}”`,
         htmlTable(THRESHOLD_COLUMNS, thresholdRows(evaluation.thresholds)),
       ),
-    history && history.length > 0 && section("Training", figures(trainingFigures(history))),
-    run && section("What training did", accounting(run)),
-    evaluation?.mistakes && evaluation.mistakes.length > 0 && section("Worst mistakes", mistakes(evaluation.mistakes)),
-    facts && section("This run", htmlTable([{ title: "" }, { title: "" }], facts)),
+    history && history.length > 0 && htmlSection("Training", figures(trainingFigures(history))),
+    run && htmlSection("What training did", accounting(run)),
+    evaluation?.mistakes &&
+      evaluation.mistakes.length > 0 &&
+      htmlSection("Worst mistakes", mistakes(evaluation.mistakes)),
+    facts && htmlSection("This run", htmlTable([{ title: "" }, { title: "" }], facts)),
   ];
-  return page(title, sections.filter(Boolean).join("\n"));
+  return htmlPage(title, sections.filter(Boolean).join("\n"));
 }
 
-function page(title: string, body: string): string {
+/** A page in the reports' style around finished markup. */
+export function htmlPage(title: string, body: string): string {
   const policy = "default-src 'none'; style-src 'unsafe-inline'; img-src data:";
   return `<!doctype html>
 <html lang="en">
@@ -86,7 +89,9 @@ ${body}
 `;
 }
 
-const section = (title: string, body: string) => `<section><h2>${escapeMarkup(title)}</h2>\n${body}\n</section>`;
+/** A titled part of a page around finished markup. */
+export const htmlSection = (title: string, body: string): string =>
+  `<section><h2>${escapeMarkup(title)}</h2>\n${body}\n</section>`;
 const figures = (drawings: readonly string[]) => `<div class="figures">${drawings.join("\n")}</div>`;
 const paragraph = (text: string) => `<p>${escapeMarkup(text)}</p>`;
 
@@ -128,7 +133,7 @@ function classes({ metrics }: EvaluationReport): string {
 function subsets(evaluation: EvaluationReport | undefined): string[] {
   return Object.entries(evaluation?.by ?? {}).map(([attribute, rows]) => {
     const { labels } = evaluation!.metrics;
-    return section(`By ${attribute}`, htmlTable(subsetColumns(attribute, labels), subsetRows(rows, labels)));
+    return htmlSection(`By ${attribute}`, htmlTable(subsetColumns(attribute, labels), subsetRows(rows, labels)));
   });
 }
 

@@ -29,7 +29,8 @@ describe("help screens", () => {
       info: show a model's configuration, parameters, arithmetic, labels and origin
       forward: run a model on tensors and write named tensors, to compare implementations
       convert: write a model of any readable form as a Hugging Face folder
-      export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits"
+      export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits
+      serve: answer over HTTP: classes and features of pictures"
     `);
   });
 
@@ -175,6 +176,7 @@ describe("help screens", () => {
       -h, --help           display help for command
     "
   `));
+  it("serve", () => expect(helpWithNotes("serve")).toMatchInlineSnapshot());
 });
 
 describe("misuse ends with exit code 2 and no data", () => {
@@ -195,6 +197,8 @@ describe("misuse ends with exit code 2 and no data", () => {
     ["a precision that does not exist", ["convert", "m", "-o", "o", "--dtype", "float8"]],
     ["a conversion to nowhere", ["convert", "m"]],
     ["nothing to predict", ["predict"]],
+    ["a port that does not exist", ["serve", "--port", "70000"]],
+    ["a token that no header carries", ["serve", "--token", "two words"]],
     ["standard input twice", ["predict", "-", "--files-from", "-"]],
   ])("%s", async (_, args) => {
     const { code, stdout, stderr } = await beit(args);

@@ -10,7 +10,8 @@ import { defaultProcessor, serializeImageProcessor } from "../../src/image/proce
 import { encodeJpeg, encodePng } from "../../src/platform/decode.ts";
 import { random } from "../../src/tensor/random.ts";
 
-const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
+/** The built command line. */
+export const main = new URL("../../dist/cli/main.js", import.meta.url).pathname;
 
 /** What a command did. */
 export interface Ran {

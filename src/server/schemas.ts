@@ -1,0 +1,88 @@
+import { z } from "@hono/zod-openapi";
+import { poolings } from "../evaluate/features.ts";
+
+/** The JSON of every error. */
+export const problem = z
+  .object({
+    error: z.object({
+      code: z.string().openapi({ description: "Stable, for programs.", example: "image/truncated" }),
+      message: z.string().openapi({ description: "What was expected and what came, for people." }),
+      request_id: z.string().openapi({ description: "The answer's X-Request-Id, which the log has too." }),
+    }),
+  })
+  .openapi("Problem");
+
+const failedRow = z
+  .object({ file: z.string(), error: z.string(), code: z.string() })
+  .openapi("FailedPicture", { description: "A picture that could not be read; the others are answered." });
+
+const scoredRow = z
+  .object({
+    file: z.string(),
+    label: z.string().openapi({ description: "The best class.", example: "with_mask" }),
+    score: z.number().openapi({ description: "Its probability.", example: 0.97 }),
+    predictions: z.array(z.object({ label: z.string(), score: z.number() })).openapi({ description: "Best first." }),
+  })
+  .openapi("ClassifiedPicture", { description: "As `beit predict --format json` has it." });
+
+/** Answer of `POST /v1/classify`, one row a picture in the order of the request. */
+export const classification = z
+  .object({ model: z.string(), results: z.array(z.union([scoredRow, failedRow])) })
+  .openapi("Classification");
+
+const featureRow = z.object({ file: z.string(), features: z.array(z.number()) }).openapi("PictureFeatures");
+
+/** Answer of `POST /v1/features`, one row a picture in the order of the request. */
+export const featureList = z
+  .object({
+    model: z.string(),
+    pool: z.enum(poolings),
+    results: z.array(z.union([featureRow, failedRow])),
+  })
+  .openapi("Features");
+
+/** Answer of `GET /v1/model`. */
+export const modelDescription = z
+  .object({
+    name: z.string(),
+    task: z.enum(["classification", "masked-image-modelling", "features"]),
+    labels: z.array(z.string()).openapi({ description: "Classes by index; empty unless it is a classifier." }),
+    image_size: z.object({ height: z.number(), width: z.number() }),
+    parameters: z.number().int(),
+    features: z.number().int().openapi({ description: "Length of a feature vector." }),
+    pool: z.enum(poolings).openapi({ description: "The pooling that it was trained with." }),
+  })
+  .openapi("Model");
+
+/** Answer of `GET /v1/models`. */
+export const modelList = z
+  .object({ default: z.string(), models: z.array(z.object({ name: z.string(), loaded: z.boolean() })) })
+  .openapi("ModelList");
+
+/** Answer of the probes. */
+export const status = z.object({ status: z.string() }).openapi("Status");
+
+const model = z
+  .string()
+  .max(255)
+  .optional()
+  .openapi({ description: "Name of a model of this service; the first one unless given." });
+
+/** Queries; a name that is not known is an error, so that a slip of the pen is not passed over. */
+export const classifyQuery = z.strictObject({
+  model,
+  top_k: z.coerce
+    .number()
+    .int()
+    .min(1)
+    .max(100_000)
+    .default(5)
+    .openapi({ description: "Classes returned for each picture, best first." }),
+});
+export const featuresQuery = z.strictObject({
+  model,
+  pool: z.enum(poolings).optional().openapi({
+    description: "`cls`: the [CLS] token; `mean`: over the patches. As the model was trained unless given.",
+  }),
+});
+export const modelQuery = z.strictObject({ model });
