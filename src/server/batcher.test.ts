@@ -43,8 +43,14 @@ function bench(options: Partial<BatcherOptions<string, string>> = {}) {
       new Promise((resolve, reject) => {
         batches.push({
           items: items.join(""),
-          finish: () => (resolve(items.map((item) => item.toUpperCase())), settle()),
-          fail: (error) => (reject(error), settle()),
+          finish() {
+            resolve(items.map((item) => item.toUpperCase()));
+            return settle();
+          },
+          fail(error) {
+            reject(error);
+            return settle();
+          },
         });
       }),
     clock,

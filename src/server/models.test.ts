@@ -28,7 +28,11 @@ function shelf(maxBytes: number, open?: (name: string, purpose: Purpose) => void
 }
 
 const nothing = async () => undefined;
-const codeOf = (promise: Promise<unknown>) => promise.then(() => "fine", (error: BeitError) => error.code);
+const codeOf = (promise: Promise<unknown>) =>
+  promise.then(
+    () => "fine",
+    (error: BeitError) => error.code,
+  );
 
 describe("createModels", () => {
   it("loads on demand and once, the first where none is named", async () => {

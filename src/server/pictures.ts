@@ -94,11 +94,11 @@ async function fromMultipart(body: Uint8Array, contentType: string, limits: Limi
 }
 
 const fromJson: Parse = (body, _, limits) => {
-  const parsed = pictureList.safeParse(parseJson(body));
+  const json = parseJson(body) as { images?: unknown } | null;
+  if (Array.isArray(json?.images) && json.images.length > limits.maxFiles) throw tooMany(limits); // before each is checked
+  const parsed = pictureList.safeParse(json);
   if (!parsed.success) throw invalid(parsed.error);
-  const { images } = parsed.data;
-  if (images.length > limits.maxFiles) throw tooMany(limits);
-  return images.map(({ name, data }, index) => {
+  return parsed.data.images.map(({ name, data }, index) => {
     const bytes = fromBase64(data.replace(/^data:[\w/+.-]{0,100};base64,/, ""));
     if (!bytes) throw new BeitError("request/invalid", `images[${index}].data: expected base64`);
     return { file: name ?? `picture ${index + 1}`, bytes };

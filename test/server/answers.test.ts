@@ -102,11 +102,9 @@ describe("POST /v1/features", () => {
     const model = await loadModel(models.get(name)!);
     const pixels = new Float32Array(3 * 32 * 32);
     preprocess(await decodeImage(dark, "dark"), model.processor, pixels, 0);
-    const { outputs } = await forward(
-      model,
-      new Map([["pixel_values", float32(pixels, [1, 3, 32, 32])]]),
-      { outputs: ["last_hidden_state", "pooled_output"] },
-    );
+    const { outputs } = await forward(model, new Map([["pixel_values", float32(pixels, [1, 3, 32, 32])]]), {
+      outputs: ["last_hidden_state", "pooled_output"],
+    });
     const width = model.config.hiddenSize;
     const expected = {
       cls: Array.from(outputs.last_hidden_state!.data as Float32Array).slice(0, width),
@@ -148,7 +146,9 @@ describe("models", () => {
   it("gives way when the memory is full", async () => {
     const small = serviceOf(models, { maxModelBytes: 60 * 2 ** 20 }).service; // room for one
     const loaded = async () => {
-      const list = (await (await small.fetch(get("/v1/models"))).json()) as { models: { name: string; loaded: boolean }[] };
+      const list = (await (await small.fetch(get("/v1/models"))).json()) as {
+        models: { name: string; loaded: boolean }[];
+      };
       return list.models.filter((model) => model.loaded).map(({ name }) => name);
     };
     expect((await small.fetch(postPicture("/v1/classify", dark))).status).toBe(200);

@@ -28,7 +28,8 @@ it(`answers ${COUNT} hostile requests without a fault, and honest ones between t
       const request = hostileRequest(each, pictures);
       const { status, headers } = await service.fetch(request);
       statuses.set(status, (statuses.get(status) ?? 0) + 1);
-      if (!EXPECTED.has(status) || !headers.has("x-request-id")) odd.push(`seed ${each}: ${status} ${request.url.slice(0, 80)}`);
+      if (!EXPECTED.has(status) || !headers.has("x-request-id"))
+        odd.push(`seed ${each}: ${status} ${request.url.slice(0, 80)}`);
     });
     await Promise.all(answers);
     expect(await honest()).toBe(expected);
@@ -39,9 +40,19 @@ it(`answers ${COUNT} hostile requests without a fault, and honest ones between t
 
 it("lets nobody in with a wrong token", async () => {
   const { service: guarded } = serviceOf(models, { access: { token: "abcdefgh" } });
-  const tokens = ["abcdefg", "abcdefghi", "ABCDEFGH", "abcdefgh abcdefgh", "\u00e4bcdefgh", "a".repeat(10_000), "[object Object]"];
+  const tokens = [
+    "abcdefg",
+    "abcdefghi",
+    "ABCDEFGH",
+    "abcdefgh abcdefgh",
+    "\u00e4bcdefgh",
+    "a".repeat(10_000),
+    "[object Object]",
+  ];
   for (const token of tokens) {
-    expect(await errorOf(guarded, get("/v1/model", { authorization: `Bearer ${token}` }))).toBe("401 request/unauthorized");
+    expect(await errorOf(guarded, get("/v1/model", { authorization: `Bearer ${token}` }))).toBe(
+      "401 request/unauthorized",
+    );
   }
   await guarded.close();
 });

@@ -35,11 +35,83 @@ function mutated(picture: Bytes, d: Draws): Bytes {
   }
 }
 
-const types = ["", "text/html", "image/svg+xml", "image/jpeg", "application/json", "multipart/form-data", "*/*", "a/b/c;;=", "multipart/form-data; boundary=", 'multipart/form-data; boundary="', "application/x-www-form-urlencoded", `image/${"x".repeat(5000)}`];
-const paths = ["/../../etc/passwd", "/v1/../../secret", "/v1/classify/..%2f..%2fetc", "/%2e%2e/%2e%2e/", "//v1//classify", "/v1/classify%00.jpg", "/V1/CLASSIFY", "/v1/classify;x=1", "/constructor", "/__proto__", "/v1/%F0%9F%98%80", `/${"a/".repeat(2000)}`];
-const queries = ["top_k=-1", "top_k=1e999", "top_k=NaN", "top_k[]=1", "top_k=0x10", "model=../../etc/passwd", "model=__proto__", "model=constructor", "pool=cls", "__proto__[x]=1", `model=${"m".repeat(3000)}`, "top_k=1&top_k=1", "%=%", "model=%00", "top_k=%F0%28%8C%28"];
-const jsons = ["", "null", "[]", "1", '"x"', '{"images":null}', '{"images":{}}', '{"images":[[]]}', '{"images":[{"data":1}]}', '{"images":[{"data":""}]}', '{"images":[{"data":"////"}]}', '{"images":[{"data":"AAAA","name":"../../x"}]}', '{"__proto__":{"images":[]},"images":[]}', '{"constructor":{"prototype":{"x":1}}}', "[".repeat(20_000), `{"images":[${'{"data":"AAAA"},'.repeat(500)}{"data":"AAAA"}]}`, '{"images":[{"data":"data:image/svg+xml;base64,PHN2Zy8+"}]}', "\u0000", "\ufeff{}"];
-const files = ["<svg xmlns='http://www.w3.org/2000/svg' width='9e9' height='9e9'/>", "GIF89a", "%PDF-1.7", "#!/bin/sh\nrm -rf /", "\u0089PNG\r\n\u001a\n", "BM", "RIFF\0\0\0\0WEBPVP8 ", "II*\0", "push graphic-context\nviewbox 0 0 640 480\nfill 'url(https://x/\"|ls)'\npop graphic-context"];
+const types = [
+  "",
+  "text/html",
+  "image/svg+xml",
+  "image/jpeg",
+  "application/json",
+  "multipart/form-data",
+  "*/*",
+  "a/b/c;;=",
+  "multipart/form-data; boundary=",
+  'multipart/form-data; boundary="',
+  "application/x-www-form-urlencoded",
+  `image/${"x".repeat(5000)}`,
+];
+const paths = [
+  "/../../etc/passwd",
+  "/v1/../../secret",
+  "/v1/classify/..%2f..%2fetc",
+  "/%2e%2e/%2e%2e/",
+  "//v1//classify",
+  "/v1/classify%00.jpg",
+  "/V1/CLASSIFY",
+  "/v1/classify;x=1",
+  "/constructor",
+  "/__proto__",
+  "/v1/%F0%9F%98%80",
+  `/${"a/".repeat(2000)}`,
+];
+const queries = [
+  "top_k=-1",
+  "top_k=1e999",
+  "top_k=NaN",
+  "top_k[]=1",
+  "top_k=0x10",
+  "model=../../etc/passwd",
+  "model=__proto__",
+  "model=constructor",
+  "pool=cls",
+  "__proto__[x]=1",
+  `model=${"m".repeat(3000)}`,
+  "top_k=1&top_k=1",
+  "%=%",
+  "model=%00",
+  "top_k=%F0%28%8C%28",
+];
+const jsons = [
+  "",
+  "null",
+  "[]",
+  "1",
+  '"x"',
+  '{"images":null}',
+  '{"images":{}}',
+  '{"images":[[]]}',
+  '{"images":[{"data":1}]}',
+  '{"images":[{"data":""}]}',
+  '{"images":[{"data":"////"}]}',
+  '{"images":[{"data":"AAAA","name":"../../x"}]}',
+  '{"__proto__":{"images":[]},"images":[]}',
+  '{"constructor":{"prototype":{"x":1}}}',
+  "[".repeat(20_000),
+  `{"images":[${'{"data":"AAAA"},'.repeat(500)}{"data":"AAAA"}]}`,
+  '{"images":[{"data":"data:image/svg+xml;base64,PHN2Zy8+"}]}',
+  "\u0000",
+  "\ufeff{}",
+];
+const files = [
+  "<svg xmlns='http://www.w3.org/2000/svg' width='9e9' height='9e9'/>",
+  "GIF89a",
+  "%PDF-1.7",
+  "#!/bin/sh\nrm -rf /",
+  "\u0089PNG\r\n\u001a\n",
+  "BM",
+  "RIFF\0\0\0\0WEBPVP8 ",
+  "II*\0",
+  "push graphic-context\nviewbox 0 0 640 480\nfill 'url(https://x/\"|ls)'\npop graphic-context",
+];
 const latin = (text: string): Bytes => Uint8Array.from(text, (letter) => letter.charCodeAt(0) & 255);
 
 function multipart(d: Draws, picture: Bytes): Request {
@@ -59,7 +131,10 @@ function multipart(d: Draws, picture: Bytes): Request {
   ];
   const text = d.pick(bodies);
   if (d.below(3) > 0) return post("/v1/classify", latin(text), type);
-  return postFiles("/v1/classify", { [`${text.slice(0, 40)}.jpg`]: mutated(picture, d), "b.png": latin(d.pick(files)) });
+  return postFiles("/v1/classify", {
+    [`${text.slice(0, 40)}.jpg`]: mutated(picture, d),
+    "b.png": latin(d.pick(files)),
+  });
 }
 
 /** One of the requests that nobody should make; the same for the same seed. */
@@ -85,7 +160,11 @@ export function hostileRequest(seed: number, pictures: readonly Bytes[]): Reques
       return new Request(`http://beit.test${path}`, { method });
     }
     case 7:
-      return postPicture(path, picture, { "content-encoding": "br", "x-request-id": "x".repeat(300), cookie: "a".repeat(9000) });
+      return postPicture(path, picture, {
+        "content-encoding": "br",
+        "x-request-id": "x".repeat(300),
+        cookie: "a".repeat(9000),
+      });
     default:
       return postPicture(path, mutated(picture, d));
   }

@@ -6,7 +6,10 @@ import { jpeg } from "../cli/run.ts";
 import { get, post, postFiles, postPicture, serviceOf, stalledService, writeModels } from "./service.ts";
 
 interface Document {
-  paths: Record<string, Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>>;
+  paths: Record<
+    string,
+    Record<string, { responses: Record<string, { content?: Record<string, { schema: object }> }> }>
+  >;
   components: { schemas: Record<string, object> };
 }
 
@@ -40,13 +43,16 @@ describe("/openapi.json", () => {
   });
 
   it("names every path of the service", () => {
-    expect(Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m} ${path}`)))
-      .toMatchInlineSnapshot();
+    expect(
+      Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m} ${path}`)),
+    ).toMatchInlineSnapshot();
   });
 
   it("describes what the service answers", async () => {
     const files = (count: number) =>
-      Object.fromEntries(Array.from({ length: count }, (_, i) => [`${i}.jpg`, i === 1 ? picture.subarray(9) : picture]));
+      Object.fromEntries(
+        Array.from({ length: count }, (_, i) => [`${i}.jpg`, i === 1 ? picture.subarray(9) : picture]),
+      );
     const requests: [string, string, Request][] = [
       ["post", "/v1/classify", postPicture("/v1/classify", picture)],
       ["post", "/v1/classify", postFiles("/v1/classify", files(3))],

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { Service } from "../../src/server/service.ts";
 import { encodePng } from "../../src/platform/decode.ts";
+import type { Service } from "../../src/server/service.ts";
 import { jpeg, noisyPixels } from "../cli/run.ts";
 import { errorOf, get, post, postFiles, postPicture, serviceOf, stalledService, writeModels } from "./service.ts";
 
@@ -11,7 +11,7 @@ let picture: Uint8Array;
 
 beforeAll(async () => {
   models = await writeModels();
-  const limits = { maxBodyBytes: 60_000, maxFileBytes: 20_000, maxFiles: 3, maxPixels: 10_000, bodyTimeoutMs: 300 };
+  const limits = { maxBodyBytes: 60_000, maxFileBytes: 20_000, maxFiles: 3, maxPixels: 10_000, bodyTimeoutMs: 1000 };
   service = serviceOf(models, { limits }).service;
   guarded = serviceOf(models, { access: { token: "correct-horse", origins: ["https://page.test"] } }).service;
   picture = await jpeg(100, "refused");
@@ -94,7 +94,11 @@ describe("what is refused", () => {
     ["another path", "404 request/not-found", () => get("/v1/classify/more")],
     ["the root", "404 request/not-found", () => get("/")],
     ["GET of a picture", "405 request/method-not-allowed", () => get("/v1/classify")],
-    ["DELETE of a model", "405 request/method-not-allowed", () => new Request("http://x.test/v1/model", { method: "DELETE" })],
+    [
+      "DELETE of a model",
+      "405 request/method-not-allowed",
+      () => new Request("http://x.test/v1/model", { method: "DELETE" }),
+    ],
   ])("%s: %s", async (_, expected, request) => {
     expect(await errorOf(service, await request())).toBe(expected);
   });
@@ -117,7 +121,7 @@ describe("when too much comes at once", () => {
   it("refuses what the queue cannot hold with 429, at once, and recovers", async () => {
     const { fetch, batcher, release } = stalledService({ maxBatch: 1, maxQueue: 2 });
     const accepted = Array.from({ length: 4 }, () => ask(fetch)); // one at work, one ready behind it, two waiting
-    await expect.poll(() => batcher.waiting).toBe(2);
+    await expect.poll(() => batcher.waiting, { timeout: 60_000 }).toBe(2);
     const refused = await ask(fetch);
     expect(refused.status).toBe(429);
     expect(Number(refused.headers.get("retry-after"))).toBeGreaterThanOrEqual(1);
@@ -155,7 +159,7 @@ describe("when too much comes at once", () => {
     const answers = controllers.map(({ signal }) =>
       fetch(new Request(postPicture("/v1/classify", picture), { signal })),
     );
-    await expect.poll(() => batcher.waiting).toBe(3);
+    await expect.poll(() => batcher.waiting, { timeout: 60_000 }).toBe(3);
     for (const controller of controllers) controller.abort();
     expect((await Promise.all(answers)).map(({ status }) => status)).toEqual([499, 499, 499, 499, 499]);
     expect(batcher.waiting).toBe(0);
@@ -220,7 +224,13 @@ describe("every answer", () => {
     for (const [name, value] of Object.entries(headers)) files.headers.set(name, value);
     await logged.fetch(files);
     await logged.fetch(postPicture("/v1/classify", noise(100), headers));
-    expect(entries[0]).toMatchObject({ level: "info", route: "/v1/classify", status: 200, pictures: 2, model: "small" });
+    expect(entries[0]).toMatchObject({
+      level: "info",
+      route: "/v1/classify",
+      status: 200,
+      pictures: 2,
+      model: "small",
+    });
     expect(entries[1]).toMatchObject({ level: "warn", status: 415, code: "image/not-an-image" });
     expect(JSON.stringify(entries)).not.toMatch(/my-face|s3cret/);
     const metrics = await (await logged.fetch(get("/metrics", headers))).text();

@@ -40,15 +40,12 @@ it("SIGTERM in mid-load loses nothing that was accepted, and the process ends wi
   const { child, url, ended, log, talk } = await serve(["--model", models.get("small")!, "--workers", "1"]);
   const picture = await jpeg(80, "load");
   const outcomes = new Map<number | string, number>();
-  let refused = 0;
   const client = async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 });
-    for (;;) {
-      const outcome = await ask(url, picture, agent);
-      if (outcome === "ECONNREFUSED") break;
+    for (let outcome: number | string = 200; outcome === 200; ) {
+      outcome = await ask(url, picture, agent);
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
     }
-    refused++;
     agent.destroy();
   };
   const clients = Promise.all(Array.from({ length: 16 }, client));
@@ -56,11 +53,16 @@ it("SIGTERM in mid-load loses nothing that was accepted, and the process ends wi
   child.kill("SIGTERM");
   expect(await ended).toBe(0);
   await clients;
-  expect([...outcomes.keys()]).toEqual([200]);
-  expect(refused).toBe(16);
+  // Every client ends with a connection that was never taken: refused, or reset while it waited to be accepted.
+  expect((outcomes.get("ECONNREFUSED") ?? 0) + (outcomes.get("ECONNRESET") ?? 0)).toBe(16);
   expect(talk()).toContain("stopping: answering what was accepted");
-  const lines = log().trim().split("\n").map((line) => JSON.parse(line) as { message: string });
-  expect(lines.filter(({ message }) => message === "request")).toHaveLength(outcomes.get(200)!);
+  const entries = log()
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line) as { message: string; status: number });
+  const answered = entries.filter(({ message }) => message === "request").map(({ status }) => status);
+  expect(new Set(answered)).toEqual(new Set([200]));
+  expect(answered).toHaveLength(outcomes.get(200)!); // what the service took on is what the clients have
 });
 
 it("a model that is not there and a port in use end at once, with the reason", async () => {
