@@ -230,7 +230,10 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     named("zero in the middle", e.cast(bytes(x(3, 4), 128).bytes, "float32")),
     named("cut off at both ends", e.cast(bytes(e.mul(x(40), scalar(64)), 100).bytes, "float32")),
     named("ties go to the even byte", e.cast(bytes(x(6), 128).bytes, "float32"), {
-      x: float32([0.5, 1.5, 2.5, -0.5, -1.5, -2.5].map((v) => v * scale), [6]),
+      x: float32(
+        [0.5, 1.5, 2.5, -0.5, -1.5, -2.5].map((v) => v * scale),
+        [6],
+      ),
     }),
   ],
   DynamicQuantizeLinear: [
