@@ -37,7 +37,7 @@ export interface ImageClassifier {
 
 /** How a pipeline works. */
 export interface PipelineOptions extends ClassifyOptions {
-  /** Default `"auto"`: int8 where the model folder has it and it was measured to answer alike, else float32. */
+  /** Of a model folder. Default `"auto"`: int8 where it has that and it was measured to answer alike, else float32. */
   readonly precision?: Precision;
   /** Threads; 0 (default) works in the calling thread, which starts soonest; a server wants at least 1. */
   readonly workers?: number;

@@ -22,7 +22,9 @@ export function drawCalibration(samples: readonly Sample[], count: number, seed:
   const groups = new Map<string, Sample[]>();
   for (const sample of samples) {
     const key = sample.group === undefined ? `sample ${sample.id}` : `group ${sample.group}`;
-    groups.set(key, [...(groups.get(key) ?? []), sample]);
+    const group = groups.get(key) ?? [];
+    group.push(sample);
+    groups.set(key, group);
   }
   const wanted = Math.min(count, Math.floor(samples.length / 2));
   const calibration: Sample[] = [];

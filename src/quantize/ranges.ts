@@ -5,8 +5,9 @@ import type { Histogram } from "./histogram.ts";
 const binsOf = ({ counts, reach }: Histogram) => ({ low: -reach, width: (2 * reach) / counts.length });
 
 /** The extremes of a histogram without its outermost values: `tail` of all at either end. */
-function quantiles({ counts, reach, least, most }: Histogram, tail: number): readonly [number, number] {
-  const { low, width } = binsOf({ counts, reach, least, most });
+function quantiles(histogram: Histogram, tail: number): readonly [number, number] {
+  const { counts, least, most } = histogram;
+  const { low, width } = binsOf(histogram);
   const spared = tail * counts.reduce((a, b) => a + b, 0);
   let [first, last] = [0, counts.length - 1];
   for (let sum = counts[first]!; sum <= spared; sum += counts[first]!) first++;
@@ -39,31 +40,28 @@ export function entropyRange(histogram: Histogram): ByteRange {
   return best;
 }
 
-/** Σ p log(p / q), where p are the values cut off at the ends and q the bytes, spread evenly over the bins they came from. */
+/** Σ p log(p / q): p the values with what is outside set to the ends, q the bytes, spread over the bins they came from. */
 function divergenceOf(histogram: Histogram, { scale, zero }: ByteRange): number {
   const { low, width } = binsOf(histogram);
-  const inside = new Float64Array(256);
-  const clipped = new Float64Array(256); // with what was cut off
-  const used = new Float64Array(256); // bins that hold something
-  const byteAt = Int16Array.from(histogram.counts, (_, bin) => Math.round((low + (bin + 0.5) * width) / scale) + zero);
+  const byteOf = (bin: number) => Math.round((low + (bin + 0.5) * width) / scale) + zero;
+  const levels = Array.from({ length: 256 }, () => ({ inside: 0, bins: 0, outside: 0 }));
   for (const [bin, count] of histogram.counts.entries()) {
     if (count === 0) continue;
-    const byte = Math.min(255, Math.max(0, byteAt[bin]!));
-    clipped[byte]! += count;
-    if (byte !== byteAt[bin]) continue;
-    inside[byte]! += count;
-    used[byte]!++;
+    const byte = byteOf(bin);
+    const level = levels[Math.min(255, Math.max(0, byte))]!;
+    if (byte < 0 || byte > 255) level.outside += count;
+    else {
+      level.inside += count;
+      level.bins++;
+    }
   }
-  const [all, kept] = [clipped, inside].map((counts) => counts.reduce((a, b) => a + b, 0)) as [number, number];
-  let sum = 0;
-  const last = new Set([0, 255].filter((end) => clipped[end]! > inside[end]!));
-  for (const [bin, count] of histogram.counts.entries()) {
-    const byte = byteAt[bin]!;
-    if (count === 0 || byte < 0 || byte > 255) continue;
-    const q = inside[byte]! / used[byte]! / kept;
-    const p = (count + (last.has(byte) ? (clipped[byte]! - inside[byte]!) / used[byte]! : 0)) / all;
-    sum += p * Math.log(p / q);
-  }
-  for (const end of last) if (used[end] === 0) return Number.POSITIVE_INFINITY; // nothing inside to set them to
-  return sum;
+  if (levels.some(({ bins, outside }) => outside > 0 && bins === 0)) return Number.POSITIVE_INFINITY; // nowhere to set it to
+  const kept = levels.reduce((sum, { inside }) => sum + inside, 0);
+  const all = levels.reduce((sum, { outside }) => sum + outside, kept);
+  return histogram.counts.reduce((sum, count, bin) => {
+    const level = levels[byteOf(bin)];
+    if (count === 0 || !level) return sum;
+    const [p, q] = [(count + level.outside / level.bins) / all, level.inside / level.bins / kept];
+    return sum + p * Math.log(p / q);
+  }, 0);
 }
