@@ -22,22 +22,17 @@ export function percentileRange(histogram: Histogram): ByteRange {
   return byteRange(...quantiles(histogram, TAIL));
 }
 
-const STEPS = 64;
+const TAILS = [0, 1e-6, 3e-6, 1e-5, 3e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
 
 /**
- * The range, from a 64th of the whole to all of it, that loses least information: Kullback-Leibler divergence of the
- * values as bytes, those outside set to the ends, from the values as they are.
+ * The range, of those that leave out from none to a hundredth of the values at either end, that loses least information:
+ * Kullback-Leibler divergence of the values as bytes, those outside set to the ends, from the values as they are.
  * @see Migacz 2017, 8-bit Inference with TensorRT
  */
 export function entropyRange(histogram: Histogram): ByteRange {
-  let best = byteRange(histogram.least, histogram.most);
-  let lowest = Number.POSITIVE_INFINITY;
-  for (let step = STEPS; step >= 1; step--) {
-    const range = byteRange((histogram.least * step) / STEPS, (histogram.most * step) / STEPS);
-    const divergence = divergenceOf(histogram, range);
-    if (divergence < lowest) [lowest, best] = [divergence, range];
-  }
-  return best;
+  const ranges = TAILS.map((tail) => byteRange(...quantiles(histogram, tail)));
+  const divergences = ranges.map((range) => divergenceOf(histogram, range));
+  return ranges[divergences.indexOf(Math.min(...divergences))]!;
 }
 
 /** Σ p log(p / q): p the values with what is outside set to the ends, q the bytes, spread over the bins they came from. */

@@ -46,5 +46,5 @@ export interface ByteRange {
 export function byteRange(low: number, high: number): ByteRange {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
   const scale = Math.fround(most > least ? (most - least) / 255 : 1);
-  return { scale, zero: Math.round(-least / scale) };
+  return { scale, zero: Math.round((0 - least) / scale) };
 }

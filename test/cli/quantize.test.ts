@@ -35,7 +35,7 @@ beforeAll(async () => {
   }
   ran = await beit(["quantize", "model", "--calibrate", "data", "--split", "all", "--json"], { cwd });
   report = JSON.parse(ran.stdout || "{}");
-}, 120_000);
+});
 
 describe("beit quantize", () => {
   it("writes the model and prints the report that lies beside it", () => {
