@@ -1,13 +1,15 @@
 // The graphs that are measured, with inputs of the right sizes and of ordinary values.
 import { presets } from "../dist/beit/config.js";
 import { parameterShapes } from "../dist/evaluate/model.js";
-import { inferenceModel } from "../dist/evaluate/predictor.js";
+import { inferenceGraph, inferenceModel } from "../dist/evaluate/predictor.js";
 import { slice } from "../dist/graph/layout.js";
 import { matMul } from "../dist/graph/matmul.js";
+import { quantizeProducts } from "../dist/graph/quantize.js";
 import { newSumName, sumName } from "../dist/graph/training.js";
 import { input } from "../dist/graph/value.js";
 import { encodeModel } from "../dist/onnx/encode.js";
 import { toModel } from "../dist/onnx/model.js";
+import { calibrate } from "../dist/quantize/calibrate.js";
 import { evaluate } from "../dist/session/session.js";
 import { random } from "../dist/tensor/random.js";
 import { sizeOf } from "../dist/tensor/tensor.js";
@@ -67,6 +69,16 @@ export async function forwardGraph({ preset, batch, portable = false }) {
   const config = configOf(preset);
   const model = await inferenceModel({ config, parameters: parametersOf(config) }, { portable });
   return { model: encodeModel(model), feeds: { pixel_values: pixelsOf(config, batch) }, into: {} };
+}
+
+/** The same with all products that can be quantised as int8, ranges from the input itself. */
+export async function int8Graph({ preset, batch }) {
+  const config = configOf(preset);
+  const graph = await inferenceGraph({ config, parameters: parametersOf(config) });
+  const pixels = pixelsOf(config, batch);
+  const ranges = await calibrate(graph, [pixels], "percentile");
+  const outputs = quantizeProducts(graph.outputs, graph.weights, ranges);
+  return { model: encodeModel(toModel(outputs, { weights: graph.weights })), feeds: { pixel_values: pixels }, into: {} };
 }
 
 /** Forward and backward pass of a micro-batch, gradients added to running sums: what a training step repeats. */

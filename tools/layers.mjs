@@ -9,6 +9,7 @@ const lines = [
   ["dataset", "onnx", "nn"],
   ["session", "optim", "dvae", "beit"],
   ["evaluate"],
+  ["quantize"],
   ["train"],
   ["report"],
   ["server"],

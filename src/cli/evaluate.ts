@@ -1,4 +1,5 @@
 import { loadClassifier } from "../evaluate/pipeline.ts";
+import type { Precision } from "../evaluate/quantized.ts";
 import { openOutput, say, wantsColor } from "../platform/console.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { type Evaluation, evaluateDataset, evaluationJson, evaluationTrainerMetrics } from "../report/evaluate.ts";
@@ -15,6 +16,7 @@ export interface EvaluateCommandOptions {
   readonly output?: string;
   readonly html?: string;
   readonly minBalancedAccuracy?: number;
+  readonly precision: Precision;
   readonly workers?: number;
 }
 
@@ -23,7 +25,10 @@ export interface EvaluateCommandOptions {
  * below the one asked for, 1 when pictures could not be read.
  */
 export async function runEvaluate(path: string, dataset: string, options: EvaluateCommandOptions): Promise<number> {
-  const model = await loadClassifier(path);
+  const model = await loadClassifier(path, {
+    precision: options.precision,
+    onRemark: (text) => say(`beit: ${text}`),
+  });
   const { split, by, workers } = options;
   const progress = createProgress();
   const evaluation = await evaluateDataset(model, dataset, {

@@ -1,7 +1,7 @@
 import type { Picture } from "../evaluate/batch.ts";
-import type { Model } from "../evaluate/model.ts";
 import { loadClassifier, shippedModel } from "../evaluate/pipeline.ts";
-import { createPredictor } from "../evaluate/predictor.ts";
+import { type Classifier, createPredictor } from "../evaluate/predictor.ts";
+import type { Precision } from "../evaluate/quantized.ts";
 import { topScores } from "../evaluate/scores.ts";
 import { interruptible, type Output, openOutput, say, wantsColor } from "../platform/console.ts";
 import {
@@ -23,6 +23,7 @@ export interface PredictOptions {
   readonly json?: boolean;
   readonly output?: string;
   readonly filesFrom?: string;
+  readonly precision: Precision;
   readonly workers?: number;
 }
 
@@ -31,7 +32,10 @@ const FEW = 16; // pictures below which starting threads takes longer than it sa
 /** Classifies pictures and writes what was found; resolves to the exit code: 1 when a picture could not be read. */
 export async function runPredict(images: readonly string[], options: PredictOptions): Promise<number> {
   const sources = await findPictures(images, options.filesFrom);
-  const model = await loadClassifier(options.model ?? shippedModel());
+  const model = await loadClassifier(options.model ?? shippedModel(), {
+    precision: options.precision,
+    onRemark: (text) => say(`beit: ${text}`),
+  });
   const format = options.json ? "json" : options.format;
   const usual = format === "json" || format === "jsonl" ? 5 : 1;
   const topK = Math.min(options.topK ?? usual, model.config.labels.length);
@@ -65,7 +69,7 @@ export async function runPredict(images: readonly string[], options: PredictOpti
 /** The answer to every source, in order, as they come. */
 async function* predictionsOf(
   sources: readonly Source[],
-  model: Model,
+  model: Classifier,
   topK: number,
   workers: number | undefined,
 ): AsyncGenerator<Prediction> {

@@ -1,10 +1,12 @@
 import { Command, Option } from "commander";
+import type { Precision } from "../evaluate/quantized.ts";
 import { packageVersion } from "../platform/package.ts";
 import { names, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { QuantizeCommandOptions } from "./quantize.ts";
 import type { ServeOptions } from "./serve.ts";
 import type { TrainCommandOptions } from "./train.ts";
 
@@ -30,6 +32,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addForward,
     addConvert,
     addExport,
+    addQuantize,
     addServe,
   ];
   for (const add of commands) add(program, finished);
@@ -37,6 +40,9 @@ export function createProgram(finished: Finished = () => undefined): Command {
 }
 
 const MODEL = "model folder (Hugging Face), or a file of weights";
+
+const precisionOption = (usual: Precision, notes: string) =>
+  new Option("--precision <precision>", notes).choices(["auto", "fp32", "int8"]).default(usual);
 
 const TRAIN_NOTES = `
 A recipe file holds every setting there is, those above and many more (docs/recipes.md lists them); the
@@ -84,6 +90,7 @@ function addEvaluate(program: Command, finished: Finished): void {
     .option("-o, --output <file>", "write the report there instead of printing it")
     .option("--html <file>", "write a page with figures as well")
     .option("--min-balanced-accuracy <x>", "exit with 3 when it is lower, from 0 to 1", share)
+    .addOption(precisionOption("fp32", "the weights themselves, or the int8 form that quantize made"))
     .option("--workers <n>", "prediction threads", wholeNumber(1))
     .action(async (model: string, dataset: string, options: EvaluateCommandOptions) => {
       const { runEvaluate } = await import("./evaluate.ts");
@@ -106,6 +113,7 @@ function addPredict(program: Command, finished: Finished): void {
     .option("--json", "the same as --format json")
     .option("-o, --output <file>", "write the answer there instead of printing it")
     .option("--files-from <file>", "classify the paths in this file too, one a line; - for standard input")
+    .addOption(precisionOption("auto", "int8 where quantize made it and it answers alike, or one of the two"))
     .option("--workers <n>", "prediction threads; 0 for none", wholeNumber(0))
     .addHelpText(
       "after",
@@ -193,6 +201,35 @@ function addExport(program: Command, finished: Finished): void {
     .action(async (model: string, options: { output?: string }) => {
       const { runExport } = await import("./export.ts");
       finished(await runExport(model, options));
+    });
+}
+
+const QUANTIZE_NOTES = `
+Half of the split or 512 of its pictures, whichever is less, choose ranges and what stays in float32; the report is
+measured on the others. It lies beside the model as onnx/quantization.json. predict uses int8 from 99.5 % agreement on.
+
+Example:
+  beit quantize runs/photos --calibrate photos`;
+
+function addQuantize(program: Command, finished: Finished): void {
+  program
+    .command("quantize")
+    .description("write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx")
+    .argument("<model>", "model folder (Hugging Face)")
+    .requiredOption("--calibrate <dataset>", "labelled folder of images")
+    .option("--split <name>", "its pictures to use (default: validation, drawn where there is none)")
+    .option("--pictures <n>", "most pictures to choose by (default: 512)", wholeNumber(1))
+    .addOption(
+      new Option("--activations <method>", "how ranges are found: from the pictures, or anew for every batch")
+        .choices(["percentile", "entropy", "dynamic"])
+        .default("percentile"),
+    )
+    .option("--agreement <x>", "share of answers that should stay the same, from 0 to 1 (default: 0.999)", share)
+    .option("--json", "print JSON")
+    .addHelpText("after", QUANTIZE_NOTES)
+    .action(async (model: string, options: QuantizeCommandOptions) => {
+      const { runQuantize } = await import("./quantize.ts");
+      finished(await runQuantize(model, options));
     });
 }
 

@@ -39,28 +39,44 @@ export async function pixelsOf(picture: Picture, limits: DecodeLimits = {}): Pro
   return "bytes" in picture ? decodeImage(picture.bytes, picture.name, limits) : picture;
 }
 
+/** Pictures as the model takes them, and which could not be read. */
+export interface PixelBatch {
+  /** [pictures, C, H, W]; zeros where a picture could not be read. */
+  readonly data: Float32Array;
+  readonly errors: BatchOutcome["errors"];
+}
+
+/** Reads, decodes and resizes pictures. */
+export async function readBatch(
+  pictures: readonly Picture[],
+  { processor, shape, maxPixels }: Pick<BatchOptions, "processor" | "shape" | "maxPixels">,
+): Promise<PixelBatch> {
+  const limits = maxPixels === undefined ? {} : { maxPixels };
+  const length = shape[0] * shape[1] * shape[2];
+  const errors: { row: number; code: string; message: string }[] = [];
+  const data = new Float32Array(pictures.length * length);
+  const read = async (picture: Picture, row: number) => {
+    try {
+      preprocess(await pixelsOf(picture, limits), processor, data, row * length);
+    } catch (error) {
+      if (!(error instanceof BeitError)) throw error;
+      errors.push({ row, code: error.code, message: error.message });
+    }
+  };
+  await Promise.all(pictures.map(read));
+  return { data, errors };
+}
+
 /**
  * Compiles a classifier for the calling thread, which reads, decodes, resizes and classifies whole batches.
  * @throws BeitError `engine/rejected`
  */
 export async function createBatchClassifier(options: BatchOptions): Promise<BatchClassifier> {
-  const { model, threads, processor, shape } = options;
-  const engine = await createEngine(model, { threads });
-  const length = shape[0] * shape[1] * shape[2];
-  const limits = options.maxPixels === undefined ? {} : { maxPixels: options.maxPixels };
+  const { model, threads, shape } = options;
+  const engine = await createEngine(model, { threads, memoryPattern: true });
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {
-    const errors: { row: number; code: string; message: string }[] = [];
-    const data = new Float32Array(pictures.length * length);
-    const read = async (picture: Picture, row: number) => {
-      try {
-        preprocess(await pixelsOf(picture, limits), processor, data, row * length);
-      } catch (error) {
-        if (!(error instanceof BeitError)) throw error;
-        errors.push({ row, code: error.code, message: error.message });
-      }
-    };
-    await Promise.all(pictures.map(read));
+    const { data, errors } = await readBatch(pictures, options);
     const results = await engine.run({ pixel_values: { dtype: "float32", shape: [pictures.length, ...shape], data } });
     const [output] = Object.values(results);
     const logits = Float32Array.from(output!.data as Float32Array);

@@ -2,8 +2,8 @@ import { features } from "../beit/model.ts";
 import { concat } from "../graph/layout.ts";
 import { inferenceGraphs } from "../graph/training.ts";
 import { batchInput, createScope, createTrace } from "../nn/scope.ts";
+import { encodeModel } from "../onnx/encode.ts";
 import { toModel } from "../onnx/model.ts";
-import type { ModelProto } from "../onnx/schema.ts";
 import { BeitError } from "../platform/errors.ts";
 import { evaluate } from "../session/session.ts";
 import type { Model } from "./model.ts";
@@ -14,14 +14,16 @@ export const poolings = ["cls", "mean"] as const;
 export type Pooling = (typeof poolings)[number];
 
 /** The encoder as an ONNX model: `pixel_values` [batch, C, H, W] → `features` [batch, 2D], [CLS] before mean. */
-async function featureModel({ config, parameters }: Model): Promise<ModelProto> {
+async function featureModel({ config, parameters }: Model): Promise<Uint8Array> {
   const trace = createTrace();
   const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
   const { cls, mean } = features(createScope(trace), config, pixels);
   const { prepare, forward } = inferenceGraphs({ features: concat([cls, mean], 1) });
   const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
   const prepared = await evaluate(prepare, Object.fromEntries(used));
-  return toModel(forward, { name: "beit-features", weights: new Map([...used, ...Object.entries(prepared)]) });
+  return encodeModel(
+    toModel(forward, { name: "beit-features", weights: new Map([...used, ...Object.entries(prepared)]) }),
+  );
 }
 
 /**

@@ -3,7 +3,8 @@ import { packagePath } from "../platform/package.ts";
 import { toRgb } from "../tensor/pixels.ts";
 import type { Picture } from "./batch.ts";
 import { loadModel, type Model } from "./model.ts";
-import { createPredictor, type Predictor } from "./predictor.ts";
+import { type Classifier, createPredictor, type Predictor } from "./predictor.ts";
+import { type Precision, quantizedForm } from "./quantized.ts";
 import { type ClassScore, topScores } from "./scores.ts";
 
 /** Where the model that comes with this package lies: faces with and without a mask. */
@@ -36,18 +37,34 @@ export interface ImageClassifier {
 
 /** How a pipeline works. */
 export interface PipelineOptions extends ClassifyOptions {
+  /** Of a model folder. Default `"auto"`: int8 where it has that and it was measured to answer alike, else float32. */
+  readonly precision?: Precision;
   /** Threads; 0 (default) works in the calling thread, which starts soonest; a server wants at least 1. */
   readonly workers?: number;
 }
 
+/** How a classifier is loaded. */
+export interface LoadOptions {
+  /** Default `"fp32"`. */
+  readonly precision?: Precision;
+  /** Told why an int8 form that is there is not used. */
+  readonly onRemark?: (text: string) => void;
+}
+
 /**
- * The model of a path, if it is a classifier.
- * @throws BeitError `model/not-a-classifier`, and as `loadModel`
+ * The model of a path, if it is a classifier, with its int8 form where `precision` asks for it.
+ * @throws BeitError `model/not-a-classifier`, `model/no-int8`, and as `loadModel`
  */
-export async function loadClassifier(path: string): Promise<Model> {
+export async function loadClassifier(
+  path: string,
+  { precision = "fp32", onRemark }: LoadOptions = {},
+): Promise<Model & Classifier> {
   const model = await loadModel(path);
-  if (model.task === "classification") return model;
-  throw new BeitError("model/not-a-classifier", `${path}: is a model of ${model.task}, expected an image classifier`);
+  if (model.task !== "classification") {
+    throw new BeitError("model/not-a-classifier", `${path}: is a model of ${model.task}, expected an image classifier`);
+  }
+  const quantized = await quantizedForm(path.replace(/(?<=[^/])\/+$/, ""), model.parameters, precision, onRemark);
+  return quantized ? { ...model, quantized } : model;
 }
 
 /**
@@ -64,7 +81,8 @@ export async function pipeline(
   if (task !== "image-classification") {
     throw new BeitError("pipeline/unknown-task", `pipeline: task "${task}" is not known; known: image-classification`);
   }
-  const loaded = typeof model === "string" ? await loadClassifier(model) : model;
+  const { precision = "auto" } = options;
+  const loaded = typeof model === "string" ? await loadClassifier(model, { precision }) : model;
   const predictor = await createPredictor(loaded, { workers: options.workers ?? 0 });
   const { top_k: usual = 5 } = options;
   async function classify(images: ImageInput | readonly ImageInput[], { top_k = usual }: ClassifyOptions = {}) {

@@ -1,6 +1,7 @@
 import { type BeitConfig, WIDE } from "../beit/config.ts";
 import { classify } from "../beit/model.ts";
 import { inferenceGraphs } from "../graph/training.ts";
+import type { Value } from "../graph/value.ts";
 import { type ImageProcessor, outputSize } from "../image/processor.ts";
 import { batchInput, createScope, createTrace } from "../nn/scope.ts";
 import { encodeModel } from "../onnx/encode.ts";
@@ -19,6 +20,32 @@ export interface Classifier {
   readonly config: BeitConfig;
   readonly processor: ImageProcessor;
   readonly parameters: ReadonlyMap<string, Tensor>;
+  /** ONNX bytes to classify with instead of a graph of the parameters: a quantised form of the same model. */
+  readonly quantized?: Uint8Array;
+}
+
+/** A classifier's graph for inference. */
+export interface InferenceGraph {
+  /** `logits` [batch, K] from `pixel_values` [batch, C, H, W] and the weights. */
+  readonly outputs: Record<string, Value>;
+  /** Values of the weights, by the names of their inputs. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** How folding made those weights that are not parameters as they are, by the same names. */
+  readonly prepare: Record<string, Value>;
+}
+
+/** Traces a classifier for any batch size, folds and lowers it, and computes its weights. */
+export async function inferenceGraph(
+  { config, parameters }: Pick<Classifier, "config" | "parameters">,
+  options: { readonly portable?: boolean } = {},
+): Promise<InferenceGraph> {
+  const trace = createTrace();
+  const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
+  const { logits } = classify(createScope(trace), config, pixels);
+  const { prepare, forward } = inferenceGraphs({ logits }, options);
+  const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
+  const prepared = await evaluate(prepare, Object.fromEntries(used));
+  return { outputs: forward, weights: new Map([...used, ...Object.entries(prepared)]), prepare };
 }
 
 /**
@@ -26,17 +53,11 @@ export interface Classifier {
  * `portable` keeps to the standard operators, which every ONNX runtime has.
  */
 export async function inferenceModel(
-  { config, parameters }: Pick<Classifier, "config" | "parameters">,
+  classifier: Pick<Classifier, "config" | "parameters">,
   options: { readonly portable?: boolean } = {},
 ): Promise<ModelProto> {
-  const trace = createTrace();
-  const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
-  const { logits } = classify(createScope(trace), config, pixels);
-  const { prepare, forward } = inferenceGraphs({ logits }, options);
-  const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
-  const prepared = await evaluate(prepare, Object.fromEntries(used));
-  const weights = new Map([...used, ...Object.entries(prepared)]);
-  return toModel(forward, { name: "beit", weights });
+  const { outputs, weights } = await inferenceGraph(classifier, options);
+  return toModel(outputs, { name: "beit", weights });
 }
 
 /** The outcome of one picture. */
@@ -79,26 +100,27 @@ export const PREDICTION_BATCH = 8;
  * `engine/rejected`, `thread/not-started`
  */
 export async function createPredictor(classifier: Classifier, options: PredictorOptions = {}): Promise<Predictor> {
-  return startPredictor(classifier, await inferenceModel(classifier), classifier.config.labels.length, options);
+  const model = classifier.quantized ?? encodeModel(await inferenceModel(classifier));
+  return startPredictor(classifier, model, classifier.config.labels.length, options);
 }
 
 /** Threads that predict with a model unless said otherwise. */
 export const usualWorkers = ({ hiddenSize }: BeitConfig): number => (hiddenSize >= WIDE ? 1 : coreCount());
 
 /**
- * Starts the threads of a graph `pixel_values` → one output of `classes` numbers a picture.
+ * Starts the threads of an ONNX file `pixel_values` → one output of `classes` numbers a picture.
  * @throws BeitError as {@link createPredictor}
  */
 export async function startPredictor(
   { config, processor }: Pick<Classifier, "config" | "processor">,
-  model: ModelProto,
+  model: Uint8Array,
   classes: number,
   options: PredictorOptions,
 ): Promise<Predictor> {
   checkProcessor({ config, processor });
   const workers = options.workers ?? usualWorkers(config);
   const batch: BatchOptions = {
-    model: encodeModel(model),
+    model: model,
     threads: Math.max(1, Math.floor(coreCount() / Math.max(1, workers))),
     processor,
     shape: [config.numChannels, ...config.imageSize],

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { disagreement, withGradients } from "../../test/gradient/check.ts";
+import { gelu } from "../nn/layers.ts";
 import { add, erf, exp, mul } from "./elementwise.ts";
+import { fuseGelu } from "./gelu.ts";
 import { reshape, transpose } from "./layout.ts";
 import { countOps, lower, lowerings } from "./lower.ts";
 import { matMul, matrixTranspose } from "./matmul.ts";
@@ -180,6 +182,22 @@ const cases: readonly Case[] = [
     on: { Transpose: 1, MatMul: 1 },
     off: { Transpose: 1, MatMul: 1 },
   },
+  {
+    pass: "fuseBias",
+    what: "a vector before GELU",
+    outputs: fuseGelu({ v: gelu(add(x(2, 3, 4), y(4))) }),
+    count: work,
+    on: { BiasGelu: 1 },
+    off: { Add: 1, Gelu: 1 },
+  },
+  {
+    pass: "fuseBias",
+    what: "not a matrix before GELU",
+    outputs: fuseGelu({ v: gelu(add(x(2, 3, 4), y(3, 4))) }),
+    count: work,
+    on: { Add: 1, Gelu: 1 },
+    off: { Add: 1, Gelu: 1 },
+  },
 ];
 
 describe("each pass", () => {
@@ -194,6 +212,14 @@ describe("each pass", () => {
 
   it("has a case", () => {
     expect(Object.keys(lowerings).filter((pass) => !cases.some((c) => c.pass === pass))).toEqual([]);
+  });
+});
+
+describe("fuseGelu", () => {
+  it("puts Gelu where it was written out", async () => {
+    const written = { v: gelu(x(3, 4)), other: bellOf(y(3, 4)) };
+    expect(work(fuseGelu(written))).toEqual({ Gelu: 1, Erf: 1, Add: 1, Mul: 1 });
+    expect(await disagreement(written, fuseGelu(written))).toBeLessThan(1e-6);
   });
 });
 

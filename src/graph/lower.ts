@@ -1,5 +1,6 @@
 import { float32 } from "../tensor/tensor.ts";
 import { add, mul } from "./elementwise.ts";
+import { fuseBias } from "./gelu.ts";
 import { reshape, transpose } from "./layout.ts";
 import { type FusedMatMulFlags, fusedMatMul, matMul } from "./matmul.ts";
 import { reduceSum } from "./reduce.ts";
@@ -139,6 +140,7 @@ export const lowerings = {
   leadingSums: () => leadingSums,
   turnProduct: () => turnProduct,
   fuseTransposes: () => fuseTransposes,
+  fuseBias: () => fuseBias,
 };
 
 /** Lowers a graph for onnxruntime. `skip` leaves passes out (tests, measurements). */

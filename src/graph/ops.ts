@@ -1,5 +1,7 @@
 import { elementwiseOps } from "./elementwise.ts";
+import { geluOps } from "./gelu.ts";
 import { indexingOps } from "./indexing.ts";
+import { integerOps } from "./integer.ts";
 import { layoutOps } from "./layout.ts";
 import { matmulOps } from "./matmul.ts";
 import { normalizeOps } from "./normalize.ts";
@@ -14,4 +16,6 @@ export const ops: Readonly<Record<string, Op>> = {
   ...normalizeOps,
   ...reduceOps,
   ...indexingOps,
+  ...geluOps,
+  ...integerOps,
 };

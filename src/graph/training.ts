@@ -1,5 +1,6 @@
 import { add } from "./elementwise.ts";
 import { centreWeights, fold } from "./fold.ts";
+import { fuseGelu } from "./gelu.ts";
 import { gradients } from "./gradient.ts";
 import { lower } from "./lower.ts";
 import type { Outputs } from "./rewrite.ts";
@@ -105,6 +106,6 @@ export function inferenceGraphs(
   outputs: Outputs,
   options: { readonly portable?: boolean } = {},
 ): { prepare: Record<string, Value>; forward: Record<string, Value> } {
-  const { prepared, outputs: forward } = splitByBatch(fold(outputs));
+  const { prepared, outputs: forward } = splitByBatch(fold(options.portable ? outputs : fuseGelu(outputs)));
   return { prepare: lower(computed(prepared)), forward: lower(forward, options.portable ? ["fuseTransposes"] : []) };
 }

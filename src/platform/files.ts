@@ -77,5 +77,9 @@ export async function writeFileAtomic(
   }
 }
 
-/** SHA-256 of a text, in hexadecimal. */
-export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+/** SHA-256 of a text, or of parts one after the other, in hexadecimal. */
+export function digest(...parts: readonly (string | Uint8Array)[]): string {
+  const hash = createHash("sha256");
+  for (const part of parts) hash.update(part);
+  return hash.digest("hex");
+}

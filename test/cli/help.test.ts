@@ -30,6 +30,7 @@ describe("help screens", () => {
       forward: run a model on tensors and write named tensors, to compare implementations
       convert: write a model of any readable form as a Hugging Face folder
       export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits
+      quantize: write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx
       serve: answer over HTTP: classes and features of pictures"
     `);
   });
@@ -93,20 +94,22 @@ describe("help screens", () => {
     classify pictures
 
     Arguments:
-      images                 files, folders, patterns such as "photos/**/*.jpg", - for a picture from
-                             standard input
+      images                   files, folders, patterns such as "photos/**/*.jpg", - for a picture from
+                               standard input
 
     Options:
-      -m, --model <folder>   model folder (Hugging Face), or a file of weights (default: the face-mask
-                             detector that comes with beit)
-      -k, --top-k <n>        classes shown for each picture (default: 1; 5 in json and jsonl)
-      -f, --format <format>  form of the answer (choices: "table", "json", "jsonl", "csv", default:
-                             "table")
-      --json                 the same as --format json
-      -o, --output <file>    write the answer there instead of printing it
-      --files-from <file>    classify the paths in this file too, one a line; - for standard input
-      --workers <n>          prediction threads; 0 for none
-      -h, --help             display help for command
+      -m, --model <folder>     model folder (Hugging Face), or a file of weights (default: the face-mask
+                               detector that comes with beit)
+      -k, --top-k <n>          classes shown for each picture (default: 1; 5 in json and jsonl)
+      -f, --format <format>    form of the answer (choices: "table", "json", "jsonl", "csv", default:
+                               "table")
+      --json                   the same as --format json
+      -o, --output <file>      write the answer there instead of printing it
+      --files-from <file>      classify the paths in this file too, one a line; - for standard input
+      --precision <precision>  int8 where quantize made it and it answers alike, or one of the two
+                               (choices: "auto", "fp32", "int8", default: "auto")
+      --workers <n>            prediction threads; 0 for none
+      -h, --help               display help for command
     "
   `));
   it("evaluate", () =>
@@ -127,8 +130,36 @@ describe("help screens", () => {
       -o, --output <file>          write the report there instead of printing it
       --html <file>                write a page with figures as well
       --min-balanced-accuracy <x>  exit with 3 when it is lower, from 0 to 1
+      --precision <precision>      the weights themselves, or the int8 form that quantize made (choices:
+                                   "auto", "fp32", "int8", default: "fp32")
       --workers <n>                prediction threads
       -h, --help                   display help for command
+    "
+  `));
+  it("quantize", () =>
+    expect(helpWithNotes("quantize")).toMatchInlineSnapshot(`
+    "Usage: beit quantize [options] <model>
+
+    write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx
+
+    Arguments:
+      model                   model folder (Hugging Face)
+
+    Options:
+      --calibrate <dataset>   labelled folder of images
+      --split <name>          its pictures to use (default: validation, drawn where there is none)
+      --pictures <n>          most pictures to choose by (default: 512)
+      --activations <method>  how ranges are found: from the pictures, or anew for every batch (choices:
+                              "percentile", "entropy", "dynamic", default: "percentile")
+      --agreement <x>         share of answers that should stay the same, from 0 to 1 (default: 0.999)
+      --json                  print JSON
+      -h, --help              display help for command
+
+    Half of the split or 512 of its pictures, whichever is less, choose ranges and what stays in float32; the report is
+    measured on the others. It lies beside the model as onnx/quantization.json. predict uses int8 from 99.5 % agreement on.
+
+    Example:
+      beit quantize runs/photos --calibrate photos
     "
   `));
   it("info", () =>
@@ -189,6 +220,8 @@ describe("misuse ends with exit code 2 and no data", () => {
     ["an impossible threshold", ["evaluate", "m", "d", "--min-balanced-accuracy", "97"]],
     ["epochs below zero", ["train", "d", "-o", "o", "--epochs", "-1"]],
     ["workers that are no number", ["train", "d", "-o", "o", "--workers", "abc"]],
+    ["a quantisation by nothing", ["quantize", "m"]],
+    ["a precision of another kind", ["predict", "x.jpg", "--precision", "int4"]],
     ["half a batch", ["train", "d", "-o", "o", "--batch-size", "1.5"]],
     ["a learning rate of nothing", ["train", "d", "-o", "o", "--learning-rate", ""]],
     ["a layer decay above one", ["train", "d", "-o", "o", "--layer-decay", "1.1"]],

@@ -3,14 +3,16 @@ import { presets } from "../../src/beit/config.ts";
 import { classify, predictVisualTokens } from "../../src/beit/model.ts";
 import { traceOutputs } from "../../src/beit/outputs.ts";
 import * as e from "../../src/graph/elementwise.ts";
+import { biasGelu, fusedGelu } from "../../src/graph/gelu.ts";
 import { argMax, gather, gatherElements, scatterAdd } from "../../src/graph/indexing.ts";
+import { dynamicQuantizeLinear, matMulIntegerToFloat, quantizeLinear } from "../../src/graph/integer.ts";
 import { concat, expand, pad, reshape, slice, transpose } from "../../src/graph/layout.ts";
 import { fusedMatMul, matMul } from "../../src/graph/matmul.ts";
 import { layerNormalization, logSoftmax, softmax, standardize } from "../../src/graph/normalize.ts";
 import { ops } from "../../src/graph/ops.ts";
 import { reduceMax, reduceMean, reduceSum } from "../../src/graph/reduce.ts";
 import { trainingGraphs } from "../../src/graph/training.ts";
-import { apply, constant, input, isConstant, isInput, type Value } from "../../src/graph/value.ts";
+import { apply, constant, input, isConstant, isInput, scalar, type Value } from "../../src/graph/value.ts";
 import { nodesOf } from "../../src/graph/walk.ts";
 import { crossEntropy, softCrossEntropy } from "../../src/nn/loss.ts";
 import { batchInput, createScope, createTrace } from "../../src/nn/scope.ts";
@@ -75,6 +77,18 @@ const reductions = (reduce: (x: Value, axes: number[], keepDims: boolean) => Val
   );
 const indices = (values: number[], ...shape: number[]) => constant(int64(values, shape));
 const centredColumns = float32([0.5, -0.25, 0.75, -1, 0.25, 0.5, -1.5, 0.75], [4, 2]);
+
+const byte = (value: number) => constant({ dtype: "uint8", shape: [], data: Uint8Array.of(value) });
+const signed = (values: number[], ...shape: number[]) =>
+  constant({ dtype: "int8", shape, data: Int8Array.from(values) });
+const scale = 2 ** -4; // a power of two: x / scale is exact, so that both sides round the same numbers
+const bytes = (v: Value, zero: number) => quantizeLinear(v, scalar(scale), byte(zero));
+const matrix = {
+  bytes: signed([64, -64, 3, 0, 17, -5, -1, 2, 64, 33, -8, 64], 4, 3),
+  scales: constant(float32([0.5, 0.25, 0.0078125], [3])),
+  zeros: signed([0, 0, 0], 3),
+};
+const dynamic = { x: float32([-0.5, 0.25, 1.375, 0.625, -0.125, 0.0625], [2, 3]) };
 
 const cases: Readonly<Record<string, readonly Case[]>> = {
   Add: binary(e.add),
@@ -208,6 +222,37 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
           reduction: "add",
         },
       ),
+    ),
+  ],
+  Gelu: unary(fusedGelu, -4, 4),
+  BiasGelu: [named("[3]", biasGelu(x(3), y(3))), named("[2,4,3]", biasGelu(x(2, 4, 3), y(3)))],
+  QuantizeLinear: [
+    named("zero in the middle", e.cast(bytes(x(3, 4), 128).bytes, "float32")),
+    named("cut off at both ends", e.cast(bytes(e.mul(x(40), scalar(64)), 100).bytes, "float32")),
+    named("ties go to the even byte", e.cast(bytes(x(6), 128).bytes, "float32"), {
+      x: float32(
+        [0.5, 1.5, 2.5, -0.5, -1.5, -2.5].map((v) => v * scale),
+        [6],
+      ),
+    }),
+  ],
+  DynamicQuantizeLinear: [
+    named("bytes", e.cast(dynamicQuantizeLinear(x(2, 3)).bytes, "float32"), dynamic),
+    named("scale", dynamicQuantizeLinear(x(2, 3)).scale, dynamic),
+    named("zero point", e.cast(dynamicQuantizeLinear(x(2, 3)).zero, "float32"), dynamic),
+    named("positive values alone: the range reaches down to 0", dynamicQuantizeLinear(x(3)).scale, {
+      x: float32([0.5, 1, 2], [3]),
+    }),
+  ],
+  MatMulIntegerToFloat: [
+    named("[2,4] × [4,3]", matMulIntegerToFloat(bytes(x(2, 4), 128), matrix)),
+    named("[3,2,4] × [4,3] + [3]", matMulIntegerToFloat(bytes(x(3, 2, 4), 7), matrix, y(3))),
+    named("bytes of a range found at run time", matMulIntegerToFloat(dynamicQuantizeLinear(x(2, 4)), matrix, y(3)), {
+      x: float32([-0.5, 0.25, 1.375, 0.625, -0.125, 0.0625, 0.75, 1], [2, 4]),
+    }),
+    named(
+      "the largest bytes that 16 bits hold in pairs",
+      matMulIntegerToFloat(bytes(e.mul(e.add(x(2, 4), scalar(3)), scalar(64)), 0), matrix),
     ),
   ],
   ArgMax: [named("[2,3]", e.cast(argMax(x(2, 3)), "float32")), named("[2,2,4]", e.cast(argMax(x(2, 2, 4)), "float32"))],

@@ -80,6 +80,36 @@ function oriented(x: Dense, trans: unknown, transBatch: unknown): Dense {
   return transpose(x, trans ? [...turned.slice(0, -2), turned.at(-1)!, turned.at(-2)!] : turned);
 }
 
+/** Rounds to the nearest integer, ties to the even one. */
+function roundEven(x: number): number {
+  const floor = Math.floor(x);
+  const half = x - floor === 0.5;
+  return half ? floor + (floor % 2 === 0 ? 0 : 1) : Math.round(x);
+}
+
+const toByte = (x: number, scale: number, zero: number) => Math.min(255, Math.max(0, roundEven(x / scale) + zero));
+
+/** Scale and zero point in float32, as the operator is defined; the rest as QuantizeLinear. @see onnx docs/Operators.md */
+function dynamicQuantizeLinear(x: Dense): Dense[] {
+  const [least, most] = [Math.min(0, ...x.data), Math.max(0, ...x.data)];
+  const scale = Math.fround(Math.fround(most - least) / 255);
+  const zero = Math.min(255, Math.max(0, roundEven(-least / scale)));
+  const single = (value: number) => ({ shape: [], data: Float64Array.of(value) });
+  return [map((v) => toByte(v, scale, zero), x), single(scale), single(zero)];
+}
+
+/** (a − za) b summed in integers, then scaled, one scale a column. */
+function matMulIntegerToFloat([a, b, aScale, bScale, aZero, bZero, bias]: readonly Dense[]): Dense {
+  const sums = matMul(
+    map((v, zero) => v - zero, a!, aZero!),
+    map((v, zero) => v - zero, b!, bZero!),
+  );
+  const scaled = map((v, sa, sb) => v * sa * sb, sums, aScale!, bScale!);
+  return bias ? map((v, shift) => v + shift, scaled, bias) : scaled;
+}
+
+const gelu = (x: number) => (x / 2) * (1 + erf(x * Math.SQRT1_2));
+
 type Fold = (values: readonly number[]) => number;
 
 function reduce(x: Dense, axes: readonly number[], keepDims: boolean, fold: Fold): Dense {
@@ -228,6 +258,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
     scatterAdd(x!, updates!, ([row, ...rest]) => [at(indices!, [row!, 0]), ...rest]),
   ScatterElements: ([x, indices, updates], node) =>
     scatterAdd(x!, updates!, (index) => index.map((v, i) => (i === axisOf(node) ? at(indices!, index) : v))),
+  Gelu: elementwise(gelu),
+  BiasGelu: elementwise((x, bias) => gelu(x + bias)),
+  QuantizeLinear: elementwise(toByte),
+  DynamicQuantizeLinear: ([x]) => dynamicQuantizeLinear(x!),
+  MatMulIntegerToFloat: matMulIntegerToFloat,
   ArgMax: ([x]) => reduce(x!, [-1], false, (values) => values.indexOf(Math.max(...values))),
 };
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { add, mul, relu, tanh } from "../../src/graph/elementwise.ts";
 import { centreWeights, fold, foldings } from "../../src/graph/fold.ts";
+import { fuseGelu } from "../../src/graph/gelu.ts";
 import { concat, pad, reshape, slice, transpose } from "../../src/graph/layout.ts";
 import { lower, lowerings } from "../../src/graph/lower.ts";
 import { matMul, matrixTranspose } from "../../src/graph/matmul.ts";
@@ -90,6 +91,7 @@ const passes: Readonly<Record<string, (outputs: Outputs) => Outputs>> = {
   fold: (outputs) => fold(outputs),
   "fold, centreWeights": (outputs) => centreWeights(fold(outputs)),
   lower: (outputs) => lower(outputs),
+  "fuseGelu, fold, lower": (outputs) => lower(fold(fuseGelu(outputs))),
   "fold, lower": (outputs) => lower(centreWeights(fold(outputs))),
   ...Object.fromEntries(
     Object.keys(foldings).map((rule) => [

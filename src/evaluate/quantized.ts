@@ -1,0 +1,72 @@
+import { z } from "zod";
+import { BeitError } from "../platform/errors.ts";
+import { digest, readFile, readJson } from "../platform/files.ts";
+import { pathKind } from "../platform/folders.ts";
+import type { Tensor } from "../tensor/tensor.ts";
+
+/** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
+export type Precision = "auto" | "fp32" | "int8";
+
+/** Where a model folder keeps its int8 form, and what was measured of it. */
+export const QUANTIZED_FILES = { model: "onnx/model_quantized.onnx", report: "onnx/quantization.json" } as const;
+
+/** Share of pictures that int8 must answer as float32 does, to be taken without being asked for. */
+export const LEAST_AGREEMENT = 0.995;
+
+/** What a reader needs of `onnx/quantization.json`: the two files it is about, and how well they agree. */
+const Report = z.object({
+  weights_sha256: z.string(),
+  model_sha256: z.string(),
+  agreement: z.number().min(0).max(1),
+});
+
+/** SHA-256 over names and values of parameters: the same for the same model, however it is stored. */
+export function parametersDigest(parameters: ReadonlyMap<string, Tensor>): string {
+  return digest(
+    ...[...parameters].flatMap(([name, { data }]) => [
+      `${name}\0`,
+      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    ]),
+  );
+}
+
+/** An int8 form that was found, or why it is not used. */
+type Found = { readonly bytes: Uint8Array; readonly agreement: number } | { readonly problem: string };
+
+async function findQuantized(folder: string, parameters: ReadonlyMap<string, Tensor>): Promise<Found | undefined> {
+  const [modelPath, reportPath] = [`${folder}/${QUANTIZED_FILES.model}`, `${folder}/${QUANTIZED_FILES.report}`];
+  if ((await pathKind(modelPath)) !== "file" || (await pathKind(reportPath)) !== "file") return undefined;
+  const parsed = Report.safeParse(await readJson(reportPath).catch(() => undefined));
+  if (!parsed.success) return { problem: `${reportPath}: is not a report of beit quantize` };
+  const { weights_sha256, model_sha256, agreement } = parsed.data;
+  if (weights_sha256 !== parametersDigest(parameters)) return { problem: `${modelPath}: was made of other weights` };
+  const bytes = await readFile(modelPath);
+  if (digest(bytes) !== model_sha256) return { problem: `${modelPath}: is not the file that ${reportPath} is about` };
+  return { bytes, agreement };
+}
+
+/**
+ * The int8 form of a model folder, when it is to be used; undefined for float32. `auto` takes it where it belongs to these
+ * weights and answered at least {@link LEAST_AGREEMENT} of the held-out pictures as float32 does.
+ * @param onRemark told why a form that is there is not used
+ * @throws BeitError `model/no-int8` when `int8` was asked for and there is none of these weights
+ */
+export async function quantizedForm(
+  folder: string,
+  parameters: ReadonlyMap<string, Tensor>,
+  precision: Precision,
+  onRemark: (text: string) => void = () => undefined,
+): Promise<Uint8Array | undefined> {
+  if (precision === "fp32") return undefined;
+  const found = await findQuantized(folder, parameters);
+  const command = `beit quantize ${folder} --calibrate DATASET`;
+  if (found && "bytes" in found) {
+    return precision === "int8" || found.agreement >= LEAST_AGREEMENT ? found.bytes : undefined;
+  }
+  if (precision === "int8") {
+    const problem = found?.problem ?? `${folder}: has no int8 form (${QUANTIZED_FILES.model} and its report)`;
+    throw new BeitError("model/no-int8", `${problem}; make it with ${command}`);
+  }
+  if (found) onRemark(`${found.problem}; using float32 (${command} makes it anew)`);
+  return undefined;
+}
