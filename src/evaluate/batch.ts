@@ -44,10 +44,13 @@ export async function createBatchClassifier(options: BatchOptions): Promise<Batc
   const { model, threads, processor, shape } = options;
   const engine = await createEngine(model, { threads });
   const length = shape[0] * shape[1] * shape[2];
+  const spare: Float32Array[] = []; // inputs of batches that are through: fresh memory costs more than a resize
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {
     const errors: { row: number; code: string; message: string }[] = [];
-    const data = new Float32Array(pictures.length * length);
+    const held = spare.pop();
+    const input = held && held.length >= pictures.length * length ? held : new Float32Array(pictures.length * length);
+    const data = input.subarray(0, pictures.length * length);
     const read = async (picture: Picture, row: number) => {
       try {
         preprocess(await pixelsOf(picture), processor, data, row * length);
@@ -58,6 +61,7 @@ export async function createBatchClassifier(options: BatchOptions): Promise<Batc
     };
     await Promise.all(pictures.map(read));
     const results = await engine.run({ pixel_values: { dtype: "float32", shape: [pictures.length, ...shape], data } });
+    spare.push(input);
     const logits = Float32Array.from(results.logits!.data as Float32Array);
     const classes = logits.length / pictures.length;
     for (const { row } of errors) logits.fill(Number.NaN, row * classes, (row + 1) * classes);

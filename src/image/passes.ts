@@ -71,7 +71,10 @@ function place<const T extends readonly number[]>({ memory }: Kernels, lengths: 
 /** Copies rows `[top, top + count)` of a view, `length` bytes each, without gaps. */
 function copyRows({ data, offset, stride }: View, top: number, count: number, length: number, to: Uint8Array): void {
   const start = offset + top * stride;
-  if (stride === length) return to.set(data.subarray(start, start + count * length));
+  if (stride === length) {
+    to.set(data.subarray(start, start + count * length));
+    return;
+  }
   for (let y = 0; y < count; y++) {
     to.set(data.subarray(start + y * stride, start + y * stride + length), y * length);
   }

@@ -111,7 +111,11 @@ const tables = new WeakMap<ImageProcessor, Tables>();
 
 /** What each byte becomes in each channel. */
 function byteValues(processor: ImageProcessor): Tables {
-  const found = tables.get(processor) ?? [channelValues(processor, 0), channelValues(processor, 1), channelValues(processor, 2)];
+  const found = tables.get(processor) ?? [
+    channelValues(processor, 0),
+    channelValues(processor, 1),
+    channelValues(processor, 2),
+  ];
   tables.set(processor, found);
   return found;
 }

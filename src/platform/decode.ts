@@ -1,6 +1,7 @@
 import type { Sharp, SharpOptions } from "sharp";
 import { type Pixels, toRgb } from "../tensor/pixels.ts";
 import { BeitError } from "./errors.ts";
+import { jpegHeader } from "./jpeg-header.ts";
 
 /** What a picture may cost. */
 export interface DecodeLimits {
@@ -43,10 +44,10 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
   }
   const open = await sharp();
   try {
-    const { width, height, space } = await open(bytes, OPTIONS).metadata();
+    const { width, height, cmyk } = headerOf(bytes) ?? (await metadataOf(open(bytes, OPTIONS)));
     checkSize(width, height, limits.maxPixels ?? MAX_PIXELS, name);
     const picture = open(bytes, OPTIONS);
-    return space === "cmyk"
+    return cmyk
       ? fromCmyk(await raw(picture.pipelineColourspace("cmyk").toColourspace("cmyk")))
       : toRgb(await raw(picture.removeAlpha().toColourspace("srgb")));
   } catch (error) {
@@ -54,6 +55,22 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
     const reason = (error as Error).message.trim().split("\n")[0];
     throw new BeitError("image/truncated", `${name}: is truncated or damaged: ${reason}`, { cause: error });
   }
+}
+
+interface Header {
+  readonly width: number;
+  readonly height: number;
+  readonly cmyk: boolean;
+}
+
+function headerOf(bytes: Uint8Array): Header | undefined {
+  const header = jpegHeader(bytes);
+  return header && { ...header, cmyk: header.components === 4 };
+}
+
+async function metadataOf(picture: Sharp): Promise<Header> {
+  const { width, height, space } = await picture.metadata();
+  return { width, height, cmyk: space === "cmyk" };
 }
 
 /** A JPEG file of a picture, chroma at half resolution. @param quality 1 to 100 */
