@@ -110,10 +110,14 @@ async function inThisThread(batch: BatchOptions): Promise<Backend> {
 
 async function inThreads(batch: BatchOptions, count: number): Promise<Backend> {
   const threads = await startWorkers<PredictRequest, BatchOutcome>("evaluate/predict-worker", count, batch);
-  let turn = 0;
+  const open = new Array<number>(count).fill(0); // batches under way by thread
   return {
-    depth: 2 * count, // one batch at work and one waiting per thread
-    classify: (pictures) => threads.request(turn++ % count, { pictures }),
+    depth: 3 * count, // per thread one at work and two waiting, so that a slow one keeps no other idle
+    async classify(pictures) {
+      const idlest = open.indexOf(Math.min(...open));
+      open[idlest]!++;
+      return threads.request(idlest, { pictures }).finally(() => open[idlest]!--);
+    },
     close: () => threads.close(),
   };
 }

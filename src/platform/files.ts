@@ -79,3 +79,6 @@ export async function writeFileAtomic(
 
 /** SHA-256 of a text, in hexadecimal. */
 export const digest = (text: string): string => createHash("sha256").update(text).digest("hex");
+
+/** SHA-256 of an array's bytes, in hexadecimal. */
+export const digestBytes = (data: NodeJS.ArrayBufferView): string => createHash("sha256").update(data).digest("hex");
