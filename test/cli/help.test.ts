@@ -84,29 +84,7 @@ describe("help screens", () => {
       -h, --help             display help for command
     "
   `));
-  it("predict", () =>
-    expect(help("predict")).toMatchInlineSnapshot(`
-    "Usage: beit predict [options] [images...]
-
-    classify pictures
-
-    Arguments:
-      images                 files, folders, patterns such as "photos/**/*.jpg", - for a picture from
-                             standard input
-
-    Options:
-      -m, --model <folder>   model folder (Hugging Face), or a file of weights (default: the face-mask
-                             detector that comes with beit)
-      -k, --top-k <n>        classes shown for each picture (default: 1; 5 in json and jsonl)
-      -f, --format <format>  form of the answer (choices: "table", "json", "jsonl", "csv", default:
-                             "table")
-      --json                 the same as --format json
-      -o, --output <file>    write the answer there instead of printing it
-      --files-from <file>    classify the paths in this file too, one a line; - for standard input
-      --workers <n>          prediction threads; 0 for none
-      -h, --help             display help for command
-    "
-  `));
+  it("predict", () => expect(helpWithNotes("predict")).toMatchInlineSnapshot());
   it("evaluate", () =>
     expect(help("evaluate")).toMatchInlineSnapshot(`
     "Usage: beit evaluate [options] <model> <dataset>
