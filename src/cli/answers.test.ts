@@ -10,12 +10,14 @@ const conditions = { model: "f00d", topK: 2 };
 const row = (file: string): Prediction =>
   file === "b.jpg" ? { file, error: "is truncated" } : { file, predictions: [{ label: "x", score: 0.1 + 0.2 }] };
 
+let output: string;
 let path: string;
 beforeEach(() => {
-  path = join(mkdtempSync(join(tmpdir(), "beit-answers-")), "made/rows.jsonl.partial");
+  output = join(mkdtempSync(join(tmpdir(), "beit-answers-")), "made/rows.jsonl");
+  path = `${output}.partial`;
 });
 
-const open = (given = conditions, list = files) => openAnswers(path, given, list);
+const open = (given = conditions, list = files) => openAnswers(output, given, list);
 async function rowsOf(answers: Answers): Promise<Prediction[]> {
   const rows: Prediction[] = [];
   for await (const answer of answers.rows()) rows.push(answer);

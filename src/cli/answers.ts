@@ -30,13 +30,19 @@ export function modelDigest({ config, processor, parameters }: Model): string {
 }
 
 /**
- * Opens `path`, a file of JSON lines: the conditions, then the rows so far.
+ * Opens the answers for a file, which lie in `OUTPUT.partial` until all are there, as JSON lines: the conditions, then the
+ * rows so far.
  * @param files the pictures to answer, in order, by the names they are shown under
  * @throws BeitError `predict/other-conditions` or `predict/other-pictures` when the file is of another task,
  * `predict/not-a-partial` when it is something else; `file/…`
  */
-export async function openAnswers(path: string, conditions: Conditions, files: readonly string[]): Promise<Answers> {
-  const journal = await openJournal(path);
+export async function openAnswers(
+  output: string,
+  conditions: Conditions,
+  files: readonly string[],
+): Promise<Answers> {
+  const path = `${output}.partial`;
+  const journal = await openJournal(path, output);
   let count = await resume(journal, path, conditions, files).catch(async (error: unknown) => {
     await journal.close();
     throw error;

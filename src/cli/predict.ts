@@ -82,29 +82,13 @@ async function print(task: Task): Promise<number | undefined> {
  */
 async function writeTo(path: string, task: Task): Promise<number | undefined> {
   const { sources, model, topK } = task;
-  if ((await pathKind(path)) === "folder")
+  if ((await pathKind(path)) === "folder") {
     throw new BeitError("file/unwritable", `${path}: cannot be written: it is a folder`);
-  const conditions = { model: modelDigest(model), topK };
-  const answers = await openAnswers(
-    `${path}.partial`,
-    conditions,
-    sources.map(({ file }) => file),
-  );
-  if (answers.done > 0) say(`beit: going on after ${answers.done} of ${sources.length} pictures in ${path}.partial`);
+  }
+  const files = sources.map(({ file }) => file);
+  const answers = await openAnswers(path, { model: modelDigest(model), topK }, files);
   try {
-    const finished = await interruptible(async (signal) => {
-      let done = answers.done;
-      for await (const row of predictionsOf(task, answers.done)) {
-        if (signal.aborted) {
-          say(`beit: interrupted after ${done} of ${sources.length} pictures; the same command goes on from there`);
-          return false;
-        }
-        await answers.add(row);
-        done++;
-      }
-      return true;
-    });
-    if (!finished) {
+    if (!(await answerAll(task, answers))) {
       await answers.keep();
       return undefined;
     }
@@ -115,6 +99,24 @@ async function writeTo(path: string, task: Task): Promise<number | undefined> {
     await answers.keep().catch(() => undefined);
     throw error;
   }
+}
+
+/** Adds the answers that are not there yet; resolves to false when interrupted. */
+async function answerAll(task: Task, answers: Answers): Promise<boolean> {
+  const total = task.sources.length;
+  let { done } = answers;
+  if (done > 0) say(`beit: going on after ${done} of ${total} pictures`);
+  return interruptible(async (signal) => {
+    for await (const row of predictionsOf(task, done)) {
+      if (signal.aborted) {
+        say(`beit: interrupted after ${done} of ${total} pictures; the same command goes on from there`);
+        return false;
+      }
+      await answers.add(row);
+      done++;
+    }
+    return true;
+  });
 }
 
 /** Puts all answers into the file in its format; resolves to how many are errors. */

@@ -97,7 +97,7 @@ function addPredict(program: Command, finished: Finished): void {
     .addOption(
       new Option(
         "-f, --format <format>",
-        "form of the answer (default: by the extension of --output, else table)",
+        "form of the answer (default: what the extension of --output tells, else table)",
       ).choices(["table", "json", "jsonl", "csv"]),
     )
     .option("--json", "the same as --format json")

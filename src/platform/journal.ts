@@ -25,14 +25,15 @@ const NEWLINE = 10;
 /**
  * Opens a journal, or starts one; missing folders are made. A last line without an end, as a killed process may leave it,
  * does not count, and is cut off when something is added.
+ * @param name the file's name for messages about writing
  * @throws BeitError `file/unwritable`, here and from writing
  */
-export async function openJournal(path: string): Promise<Journal> {
+export async function openJournal(path: string, name = path): Promise<Journal> {
   const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
     try {
       return await step();
     } catch (error) {
-      throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+      throw new BeitError("file/unwritable", `${name}: cannot be written: ${fileReason(error)}`, { cause: error });
     }
   };
   const { file, size } = await guarded(async () => {
