@@ -45,7 +45,11 @@ export function beitUntil(
     const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ["ignore", "ignore", "pipe"] });
     let stderr = "";
     child.stderr.on("data", (part: Buffer) => (stderr += part));
-    const timer = setInterval(() => ready() && child.kill(signal), 5);
+    const timer = setInterval(() => {
+      if (!ready()) return;
+      clearInterval(timer); // once: a second Ctrl-C ends the process
+      child.kill(signal);
+    }, 5);
     child.on("error", reject);
     child.on("close", (code) => {
       clearInterval(timer);
