@@ -6,13 +6,14 @@ import { parseArgs } from "node:util";
 import { describeMachine } from "./machine.mjs";
 import { writePictures } from "./pictures.mjs";
 import { busyWarning, renderMachine, renderRows } from "./report.mjs";
+import { bulk } from "./sections/bulk.mjs";
 import { gemm } from "./sections/gemm.mjs";
 import { inference } from "./sections/inference.mjs";
 import { passes } from "./sections/passes.mjs";
 import { step } from "./sections/step.mjs";
 import { verdict } from "./statistics.mjs";
 
-const SECTIONS = { gemm, passes, step, inference };
+const SECTIONS = { gemm, passes, step, inference, bulk };
 const USAGE = `usage: npm run bench -- [--quick] [--only ${Object.keys(SECTIONS).join("|")}]… [--check] [--json FILE]
 
   --quick      fewer and shorter rounds: rough figures in a minute or two
@@ -40,7 +41,7 @@ async function measure({ only, quick }) {
   const result = { date: new Date().toISOString(), machine, quick, rows: [] };
   console.log(`${renderMachine(result)}\n`);
   try {
-    if (only.includes("step")) await writePictures(context.pictures);
+    if (only.includes("step") || only.includes("bulk")) await writePictures(context.pictures);
     for (const [name, section] of Object.entries(SECTIONS)) {
       if (!only.includes(name) && !(name === "gemm" && needsCeiling(only))) continue;
       const rows = await section(context);

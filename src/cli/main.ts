@@ -1,12 +1,12 @@
 #!/usr/bin/env node
-import { CommanderError } from "commander";
+import type { CommanderError } from "commander";
 import { BeitError } from "../platform/errors.ts";
-import { createProgram } from "./program.ts";
+import { cacheCompiledCode } from "../platform/package.ts";
 
 /** What went wrong in words; a stack trace only on demand, since it helps nobody but who mends this program. */
 function report(error: unknown): void {
-  if (error instanceof CommanderError) {
-    process.exitCode = error.exitCode === 0 ? 0 : 2; // help and version also end here; commander has printed its words
+  if (error instanceof Error && error.name === "CommanderError") {
+    process.exitCode = (error as CommanderError).exitCode === 0 ? 0 : 2; // help and version also end here; commander has printed its words
     return;
   }
   if (error instanceof BeitError) {
@@ -28,6 +28,8 @@ async function main(): Promise<void> {
     report(error);
     process.exit();
   });
+  cacheCompiledCode();
+  const { createProgram } = await import("./program.ts"); // only now, so that it is cached
   const finished = (code: number) => {
     process.exitCode = code;
   };

@@ -8,6 +8,7 @@ import type { ExplainOptions } from "./explain.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { QuantizeCommandOptions } from "./quantize.ts";
 import type { ServeOptions } from "./serve.ts";
+import { shard } from "./shard.ts";
 import type { TrainCommandOptions } from "./train.ts";
 
 /** Told the exit code of the command that ran. */
@@ -98,6 +99,13 @@ function addEvaluate(program: Command, finished: Finished): void {
     });
 }
 
+const PREDICT_NOTES = `
+A picture that cannot be read gets an error in its row; the others are answered and the exit code is 1.
+
+The file of --output appears when every answer is there, in the place of an older one. Until then they are in
+FILE.partial: after Ctrl-C (exit code 130) or a crash the same command goes on from there. Shards are runs of
+neighbours: the answers of 1/n to n/n one after the other are those of the whole list.`;
+
 function addPredict(program: Command, finished: Finished): void {
   program
     .command("predict")
@@ -106,19 +114,18 @@ function addPredict(program: Command, finished: Finished): void {
     .option("-m, --model <folder>", `${MODEL} (default: the face-mask detector that comes with beit)`)
     .option("-k, --top-k <n>", "classes shown for each picture (default: 1; 5 in json and jsonl)", wholeNumber(1))
     .addOption(
-      new Option("-f, --format <format>", "form of the answer")
-        .choices(["table", "json", "jsonl", "csv"])
-        .default("table"),
+      new Option(
+        "-f, --format <format>",
+        "form of the answer (default: what the extension of --output tells, else table)",
+      ).choices(["table", "json", "jsonl", "csv"]),
     )
     .option("--json", "the same as --format json")
-    .option("-o, --output <file>", "write the answer there instead of printing it")
+    .option("-o, --output <file>", "write the answer there instead of printing it, resumable")
     .option("--files-from <file>", "classify the paths in this file too, one a line; - for standard input")
     .addOption(precisionOption("auto", "int8 where quantize made it and it answers alike, or one of the two"))
+    .option("--shard <i/n>", "answer only the i-th of n parts of the list, i from 1", shard)
     .option("--workers <n>", "prediction threads; 0 for none", wholeNumber(0))
-    .addHelpText(
-      "after",
-      "\nA picture that cannot be read gets an error in its row; the others are answered and the exit code is 1.",
-    )
+    .addHelpText("after", PREDICT_NOTES)
     .action(async (images: string[], options: PredictOptions) => {
       const { runPredict } = await import("./predict.ts");
       finished(await runPredict(images, options));

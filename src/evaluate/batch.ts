@@ -41,20 +41,20 @@ export async function pixelsOf(picture: Picture, limits: DecodeLimits = {}): Pro
 
 /** Pictures as the model takes them, and which could not be read. */
 export interface PixelBatch {
-  /** [pictures, C, H, W]; zeros where a picture could not be read. */
+  /** [pictures, C, H, W]; of no meaning where a picture could not be read. */
   readonly data: Float32Array;
   readonly errors: BatchOutcome["errors"];
 }
 
-/** Reads, decodes and resizes pictures. */
+/** Reads, decodes and resizes pictures, into `data` where it is given. */
 export async function readBatch(
   pictures: readonly Picture[],
   { processor, shape, maxPixels }: Pick<BatchOptions, "processor" | "shape" | "maxPixels">,
+  data: Float32Array = new Float32Array(pictures.length * shape[0] * shape[1] * shape[2]),
 ): Promise<PixelBatch> {
   const limits = maxPixels === undefined ? {} : { maxPixels };
   const length = shape[0] * shape[1] * shape[2];
   const errors: { row: number; code: string; message: string }[] = [];
-  const data = new Float32Array(pictures.length * length);
   const read = async (picture: Picture, row: number) => {
     try {
       preprocess(await pixelsOf(picture, limits), processor, data, row * length);
@@ -74,10 +74,15 @@ export async function readBatch(
 export async function createBatchClassifier(options: BatchOptions): Promise<BatchClassifier> {
   const { model, threads, shape } = options;
   const engine = await createEngine(model, { threads, memoryPattern: true });
+  const spare: Float32Array[] = []; // inputs of batches that are through: fresh memory costs more than a resize
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {
-    const { data, errors } = await readBatch(pictures, options);
+    const length = pictures.length * shape[0] * shape[1] * shape[2];
+    const held = spare.pop();
+    const input = held && held.length >= length ? held : new Float32Array(length);
+    const { data, errors } = await readBatch(pictures, options, input.subarray(0, length));
     const results = await engine.run({ pixel_values: { dtype: "float32", shape: [pictures.length, ...shape], data } });
+    spare.push(input);
     const [output] = Object.values(results);
     const logits = Float32Array.from(output!.data as Float32Array);
     const classes = logits.length / pictures.length;

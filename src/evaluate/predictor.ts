@@ -148,17 +148,13 @@ async function inThisThread(batch: BatchOptions): Promise<Backend> {
 
 async function inThreads(batch: BatchOptions, count: number): Promise<Backend> {
   const threads = await startWorkers<PredictRequest, BatchOutcome>("evaluate/predict-worker", count, batch);
-  const open = new Array<number>(count).fill(0);
+  const open = new Array<number>(count).fill(0); // batches under way by thread
   return {
-    depth: 2 * count, // one batch at work and one waiting per thread
+    depth: 3 * count, // per thread one at work and two waiting, so that a slow one keeps no other idle
     async classify(pictures) {
-      const worker = open.indexOf(Math.min(...open));
-      open[worker]!++;
-      try {
-        return await threads.request(worker, { pictures });
-      } finally {
-        open[worker]!--;
-      }
+      const idlest = open.indexOf(Math.min(...open));
+      open[idlest]!++;
+      return threads.request(idlest, { pictures }).finally(() => open[idlest]!--);
     },
     close: () => threads.close(),
   };

@@ -1,4 +1,5 @@
-import { type Coefficients, PRECISION_BITS } from "./coefficients.ts";
+import type { Coefficients } from "./coefficients.ts";
+import { PASSES_WASM } from "./passes-wasm.ts";
 import type { Pixels, Size } from "./pixels.ts";
 
 /** Bytes of a rectangle inside a larger row-major RGB buffer: pixel (x, y) starts at `offset + y * stride + 3 * x`. */
@@ -8,201 +9,143 @@ export interface View extends Size {
   readonly stride: number;
 }
 
-const HALF = 1 << (PRECISION_BITS - 1);
-const STRIP = 64; // rows: a strip of a large picture stays in the cache while its columns are walked
+/** What passes.wat exports; its comments say what the arguments are. Addresses and strides are in bytes. */
+interface Kernels {
+  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  horizontal(
+    source: number,
+    stride: number,
+    rows: number,
+    first: number,
+    weights: number,
+    groups: number,
+    out: number,
+    width: number,
+  ): void;
+  vertical(
+    source: number,
+    stride: number,
+    rows: number,
+    first: number,
+    weights: number,
+    taps: number,
+    out: number,
+    length: number,
+  ): void;
+}
 
-/*
- * Every sum is below 2^31 in magnitude (8 bits of pixel, 22 of weight, and the weights' magnitudes sum below 2), so
- * plain 32-bit integers hold it; the clamped array rounds negative lobes and overshoot to 0 and 255. Up to four taps,
- * the common case of moderate scaling, run in straight-line code, absent taps weighing nothing.
- */
+// The part of the standard that is used here; TypeScript only has it among a browser's types.
+declare const WebAssembly: {
+  readonly Module: new (bytes: Uint8Array) => object;
+  readonly Instance: new (module: object) => { readonly exports: object };
+};
+
+let loaded: Kernels | undefined;
+
+/** The kernels of this thread, compiled on first use; passes use their memory one after the other. */
+function kernels(): Kernels {
+  const bytes = () => Uint8Array.from(atob(PASSES_WASM), (character) => character.charCodeAt(0));
+  loaded ??= new WebAssembly.Instance(new WebAssembly.Module(bytes())).exports as Kernels;
+  return loaded;
+}
+
+const PAGE = 65536;
+const GROUP = 4; // taps that the horizontal kernel reads at once
+const SLACK = 64; // bytes that the kernels may touch past a part, and that keep parts aligned
+const SOURCE_ROWS = 64; // a strip of a large picture stays in the cache, and the memory small
+const TARGET_ROWS = 16;
+
+/** Addresses of parts of these byte lengths one after the other, for which there is memory then. */
+function place<const T extends readonly number[]>({ memory }: Kernels, lengths: T): { [K in keyof T]: number } {
+  let end = 0;
+  const addresses = lengths.map((length) => {
+    const address = end;
+    end += Math.ceil(length / SLACK + 1) * SLACK;
+    return address;
+  });
+  const missing = end - memory.buffer.byteLength;
+  if (missing > 0) memory.grow(Math.ceil(missing / PAGE));
+  return addresses as { [K in keyof T]: number };
+}
+
+/** Copies rows `[top, top + count)` of a view, `length` bytes each, without gaps. */
+function copyRows({ data, offset, stride }: View, top: number, count: number, length: number, to: Uint8Array): void {
+  const start = offset + top * stride;
+  if (stride === length) {
+    to.set(data.subarray(start, start + count * length));
+    return;
+  }
+  for (let y = 0; y < count; y++) {
+    to.set(data.subarray(start + y * stride, start + y * stride + length), y * length);
+  }
+}
 
 /** Every row of the view at another width. */
-export function horizontal(view: View, columns: Coefficients, width: number): Pixels {
-  const out = new Uint8ClampedArray(width * view.height * 3);
-  if (columns.taps > 4) manyColumns(view, columns, out);
-  else for (let y = 0; y < view.height; y += STRIP) fewColumns(view, columns, out, y, Math.min(y + STRIP, view.height));
-  return { width, height: view.height, data: new Uint8Array(out.buffer) };
-}
-
-/** Weights of up to four taps, and the byte distances of the later ones from the first; absent taps weigh nothing. */
-type Four = Readonly<Record<"a" | "b" | "c" | "d" | "q" | "r" | "s", number>>;
-
-function fourTaps(weights: Int32Array, k: number, count: number, step: number): Four {
-  return {
-    a: weights[k]!,
-    b: count > 1 ? weights[k + 1]! : 0,
-    c: count > 2 ? weights[k + 2]! : 0,
-    d: count > 3 ? weights[k + 3]! : 0,
-    q: count > 1 ? step : 0,
-    r: count > 2 ? step * 2 : 0,
-    s: count > 3 ? step * 3 : 0,
-  };
-}
-
-/** At most four taps, column by column: the weights stay in registers. */
-function fewColumns(view: View, columns: Coefficients, out: Uint8ClampedArray, top: number, end: number): void {
-  const { data, stride } = view;
-  const { taps, first, weights } = columns;
-  const row = first.length * 3;
-  for (let x = 0; x < first.length; x++) {
-    const four = fourTaps(weights, x * taps, taps, 3);
-    const { a, b, c, d } = four;
-    let p = view.offset + top * stride + first[x]! * 3;
-    let q = p + four.q;
-    let r = p + four.r;
-    let s = p + four.s;
-    let to = top * row + x * 3;
-    for (let y = top; y < end; y++) {
-      out[to] =
-        (HALF + Math.imul(a, data[p]!) + Math.imul(b, data[q]!) + Math.imul(c, data[r]!) + Math.imul(d, data[s]!)) >>
-        PRECISION_BITS;
-      out[to + 1] =
-        (HALF +
-          Math.imul(a, data[p + 1]!) +
-          Math.imul(b, data[q + 1]!) +
-          Math.imul(c, data[r + 1]!) +
-          Math.imul(d, data[s + 1]!)) >>
-        PRECISION_BITS;
-      out[to + 2] =
-        (HALF +
-          Math.imul(a, data[p + 2]!) +
-          Math.imul(b, data[q + 2]!) +
-          Math.imul(c, data[r + 2]!) +
-          Math.imul(d, data[s + 2]!)) >>
-        PRECISION_BITS;
-      p += stride;
-      q += stride;
-      r += stride;
-      s += stride;
-      to += row;
-    }
+export function horizontal(view: View, { taps, first, weights }: Coefficients, width: number): Pixels {
+  const kernel = kernels();
+  const groups = Math.ceil(taps / GROUP);
+  const [stride, length] = [view.width * 3, width * 3];
+  const rows = Math.min(SOURCE_ROWS, view.height);
+  const [firstAt, weightsAt, sourceAt, outAt] = place(kernel, [
+    4 * width,
+    4 * width * groups * GROUP,
+    rows * stride + groups * GROUP * 3,
+    rows * length,
+  ] as const);
+  const bytes = new Uint8Array(kernel.memory.buffer);
+  new Int32Array(bytes.buffer, firstAt, width).set(first.map((x) => x * 3));
+  const padded = new Int32Array(bytes.buffer, weightsAt, width * groups * GROUP).fill(0);
+  for (let x = 0; x < width; x++) {
+    for (let t = 0; t < taps; t++) padded[x * groups * GROUP + t] = weights[x * taps + t]!;
   }
-}
-
-function manyColumns({ data, height, offset, stride }: View, columns: Coefficients, out: Uint8ClampedArray): void {
-  const { taps, first, weights } = columns;
-  let to = 0;
-  for (let y = 0; y < height; y++) {
-    const row = offset + y * stride;
-    let k = 0;
-    for (let x = 0; x < first.length; x++) {
-      let at = row + first[x]! * 3;
-      let r = HALF;
-      let g = HALF;
-      let b = HALF;
-      const end = k + taps;
-      if (taps & 1) {
-        const v = weights[k++]!;
-        r = (r + Math.imul(v, data[at]!)) | 0;
-        g = (g + Math.imul(v, data[at + 1]!)) | 0;
-        b = (b + Math.imul(v, data[at + 2]!)) | 0;
-        at += 3;
-      }
-      for (; k < end; k += 2) {
-        const v = weights[k]!;
-        const w = weights[k + 1]!;
-        r = (r + Math.imul(v, data[at]!) + Math.imul(w, data[at + 3]!)) | 0;
-        g = (g + Math.imul(v, data[at + 1]!) + Math.imul(w, data[at + 4]!)) | 0;
-        b = (b + Math.imul(v, data[at + 2]!) + Math.imul(w, data[at + 5]!)) | 0;
-        at += 6;
-      }
-      out[to] = r >> PRECISION_BITS;
-      out[to + 1] = g >> PRECISION_BITS;
-      out[to + 2] = b >> PRECISION_BITS;
-      to += 3;
-    }
+  const data = new Uint8Array(length * view.height);
+  for (let y = 0; y < view.height; y += rows) {
+    const count = Math.min(rows, view.height - y);
+    copyRows(view, y, count, stride, bytes.subarray(sourceAt));
+    kernel.horizontal(sourceAt, stride, count, firstAt, weightsAt, groups, outAt, width);
+    data.set(bytes.subarray(outAt, outAt + count * length), y * length);
   }
+  return { width, height: view.height, data };
 }
 
 /** Every column of the view at another height. */
-export function vertical(view: View, rows: Coefficients, height: number): Pixels {
+export function vertical(view: View, { taps, first, weights }: Coefficients, height: number): Pixels {
+  const kernel = kernels();
   const length = view.width * 3;
-  const out = new Uint8ClampedArray(length * height);
-  if (rows.taps > 4) manyRows(view, rows, out);
-  else fewRows(view, rows, out);
-  return { width: view.width, height, data: new Uint8Array(out.buffer) };
+  const strips = stripsOf(first, taps);
+  const most = strips.reduce((rows, { count }) => Math.max(rows, count), 0);
+  const [firstAt, weightsAt, sourceAt, outAt] = place(kernel, [
+    4 * TARGET_ROWS,
+    4 * TARGET_ROWS * taps,
+    most * length,
+    TARGET_ROWS * length,
+  ] as const);
+  const bytes = new Uint8Array(kernel.memory.buffer);
+  const data = new Uint8Array(length * height);
+  for (const { from, to, top, count } of strips) {
+    new Int32Array(bytes.buffer, firstAt, to - from).set(first.subarray(from, to).map((y) => (y - top) * length));
+    new Int32Array(bytes.buffer, weightsAt, (to - from) * taps).set(weights.subarray(from * taps, to * taps));
+    copyRows(view, top, count, length, bytes.subarray(sourceAt));
+    kernel.vertical(sourceAt, length, to - from, firstAt, weightsAt, taps, outAt, length);
+    data.set(bytes.subarray(outAt, outAt + (to - from) * length), from * length);
+  }
+  return { width: view.width, height, data };
 }
 
-function fewRows(
-  { data, width, offset, stride }: View,
-  { taps, first, weights }: Coefficients,
-  out: Uint8ClampedArray,
-): void {
-  const length = width * 3;
-  for (let y = 0; y < first.length; y++) {
-    weighRows(out, y * length, length, data, offset + first[y]! * stride, fourTaps(weights, y * taps, taps, stride));
-  }
+/** Target rows `[from, to)`, and the `count` source rows from `top` on that they are made of. */
+interface Strip {
+  readonly from: number;
+  readonly to: number;
+  readonly top: number;
+  readonly count: number;
 }
 
-/** One target row from up to four source rows. */
-function weighRows(out: Uint8ClampedArray, to: number, length: number, data: Uint8Array, p: number, four: Four): void {
-  const { a, b, c, d } = four;
-  const q = p + four.q;
-  const r = p + four.r;
-  const s = p + four.s;
-  for (let x = 0; x < length; x++) {
-    out[to + x] =
-      (HALF +
-        Math.imul(a, data[p + x]!) +
-        Math.imul(b, data[q + x]!) +
-        Math.imul(c, data[r + x]!) +
-        Math.imul(d, data[s + x]!)) >>
-      PRECISION_BITS;
-  }
-}
-
-function manyRows(
-  { data, width, offset, stride }: View,
-  { taps, first, weights }: Coefficients,
-  out: Uint8ClampedArray,
-): void {
-  const sums = new Int32Array(width * 3);
-  for (let y = 0; y < first.length; y++) {
-    const from = offset + first[y]! * stride;
-    sums.fill(HALF);
-    let t = 0;
-    for (; t + 4 < taps; t += 4) addRows(sums, data, from + t * stride, fourTaps(weights, y * taps + t, 4, stride));
-    finishRows(out, y * sums.length, sums, data, from + t * stride, fourTaps(weights, y * taps + t, taps - t, stride));
-  }
-}
-
-/** Four source rows onto the running sums. */
-function addRows(sums: Int32Array, data: Uint8Array, p: number, four: Four): void {
-  const { a, b, c, d } = four;
-  const q = p + four.q;
-  const r = p + four.r;
-  const s = p + four.s;
-  for (let x = 0; x < sums.length; x++) {
-    sums[x] =
-      sums[x]! +
-      Math.imul(a, data[p + x]!) +
-      Math.imul(b, data[q + x]!) +
-      Math.imul(c, data[r + x]!) +
-      Math.imul(d, data[s + x]!);
-  }
-}
-
-/** The last source rows and the running sums to one target row. */
-function finishRows(
-  out: Uint8ClampedArray,
-  to: number,
-  sums: Int32Array,
-  data: Uint8Array,
-  p: number,
-  four: Four,
-): void {
-  const { a, b, c, d } = four;
-  const q = p + four.q;
-  const r = p + four.r;
-  const s = p + four.s;
-  for (let x = 0; x < sums.length; x++) {
-    out[to + x] =
-      (sums[x]! +
-        Math.imul(a, data[p + x]!) +
-        Math.imul(b, data[q + x]!) +
-        Math.imul(c, data[r + x]!) +
-        Math.imul(d, data[s + x]!)) >>
-      PRECISION_BITS;
-  }
+function stripsOf(first: Int32Array, taps: number): Strip[] {
+  return Array.from({ length: Math.ceil(first.length / TARGET_ROWS) }, (_, strip) => {
+    const from = strip * TARGET_ROWS;
+    const to = Math.min(from + TARGET_ROWS, first.length);
+    const starts = first.subarray(from, to);
+    const top = starts.reduce((a, b) => Math.min(a, b)); // not always the first: zero weights are dropped
+    return { from, to, top, count: starts.reduce((a, b) => Math.max(a, b)) + taps - top };
+  });
 }

@@ -70,9 +70,11 @@ export function preprocess(pixels: Pixels, processor: ImageProcessor, out?: Floa
     throw new RangeError(`preprocess: 3 x ${height} x ${width} values from ${offset} on do not fit in ${out.length}`);
   }
   const target = out ? out.subarray(offset, offset + 3 * plane) : new Float32Array(3 * plane);
-  for (let c = 0; c < 3; c++) {
-    const values = byteValues(processor, c);
-    for (let i = c * plane, from = c; i < (c + 1) * plane; i++, from += 3) target[i] = values[data[from]!]!;
+  const [red, green, blue] = byteValues(processor);
+  for (let i = 0, from = 0; i < plane; i++, from += 3) {
+    target[i] = red[data[from]!]!;
+    target[plane + i] = green[data[from + 1]!]!;
+    target[2 * plane + i] = blue[data[from + 2]!]!;
   }
   return { data: target, height, width };
 }
@@ -103,8 +105,23 @@ export function centerCrop({ data, ...from }: Pixels, { width, height }: Size): 
   return { width, height, data: out };
 }
 
-/** What each byte becomes in channel c: the product in float64, then every step in float32, as numpy has it. */
-function byteValues({ rescaleFactor, normalize }: ImageProcessor, c: number): Float32Array {
+type Tables = readonly [red: Float32Array, green: Float32Array, blue: Float32Array];
+
+const tables = new WeakMap<ImageProcessor, Tables>();
+
+/** What each byte becomes in each channel. */
+function byteValues(processor: ImageProcessor): Tables {
+  const found = tables.get(processor) ?? [
+    channelValues(processor, 0),
+    channelValues(processor, 1),
+    channelValues(processor, 2),
+  ];
+  tables.set(processor, found);
+  return found;
+}
+
+/** The product in float64, then every step in float32, as numpy has it. */
+function channelValues({ rescaleFactor, normalize }: ImageProcessor, c: number): Float32Array {
   const mean = Math.fround(normalize?.mean[c] ?? 0);
   const std = Math.fround(normalize?.std[c] ?? 1);
   return Float32Array.from(

@@ -88,30 +88,35 @@ describe("help screens", () => {
     "
   `));
   it("predict", () =>
-    expect(help("predict")).toMatchInlineSnapshot(`
-    "Usage: beit predict [options] [images...]
+    expect(helpWithNotes("predict")).toMatchInlineSnapshot(`
+      "Usage: beit predict [options] [images...]
 
-    classify pictures
+      classify pictures
 
-    Arguments:
-      images                   files, folders, patterns such as "photos/**/*.jpg", - for a picture from
+      Arguments:
+        images                 files, folders, patterns such as "photos/**/*.jpg", - for a picture from
                                standard input
 
-    Options:
-      -m, --model <folder>     model folder (Hugging Face), or a file of weights (default: the face-mask
+      Options:
+        -m, --model <folder>   model folder (Hugging Face), or a file of weights (default: the face-mask
                                detector that comes with beit)
-      -k, --top-k <n>          classes shown for each picture (default: 1; 5 in json and jsonl)
-      -f, --format <format>    form of the answer (choices: "table", "json", "jsonl", "csv", default:
-                               "table")
-      --json                   the same as --format json
-      -o, --output <file>      write the answer there instead of printing it
-      --files-from <file>      classify the paths in this file too, one a line; - for standard input
-      --precision <precision>  int8 where quantize made it and it answers alike, or one of the two
-                               (choices: "auto", "fp32", "int8", default: "auto")
-      --workers <n>            prediction threads; 0 for none
-      -h, --help               display help for command
-    "
-  `));
+        -k, --top-k <n>        classes shown for each picture (default: 1; 5 in json and jsonl)
+        -f, --format <format>  form of the answer (default: by the extension of --output, else table)
+                               (choices: "table", "json", "jsonl", "csv")
+        --json                 the same as --format json
+        -o, --output <file>    write the answer there instead of printing it, resumable
+        --files-from <file>    classify the paths in this file too, one a line; - for standard input
+        --shard <i/n>          answer only the i-th of n parts of the list, i from 1
+        --workers <n>          prediction threads; 0 for none
+        -h, --help             display help for command
+
+      A picture that cannot be read gets an error in its row; the others are answered and the exit code is 1.
+
+      The file of --output appears when every answer is there, in the place of an older one. Until then they are in
+      FILE.partial: after Ctrl-C (exit code 130) or a crash the same command goes on from there. Shards are runs of
+      neighbours: the answers of 1/n to n/n one after the other are those of the whole list.
+      "
+    `));
   it("evaluate", () =>
     expect(help("evaluate")).toMatchInlineSnapshot(`
     "Usage: beit evaluate [options] <model> <dataset>

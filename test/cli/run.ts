@@ -37,6 +37,28 @@ export function beit(
   });
 }
 
+/** Runs it until `ready`, asked every few milliseconds, then sends it a signal. */
+export function beitUntil(
+  args: readonly string[],
+  { cwd, ready, signal }: { cwd: string; ready: () => boolean; signal: NodeJS.Signals },
+): Promise<{ code: number | null; stderr: string }> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ["ignore", "ignore", "pipe"] });
+    let stderr = "";
+    child.stderr.on("data", (part: Buffer) => (stderr += part));
+    const timer = setInterval(() => {
+      if (!ready()) return;
+      clearInterval(timer); // once: a second Ctrl-C ends the process
+      child.kill(signal);
+    }, 5);
+    child.on("error", reject);
+    child.on("close", (code) => {
+      clearInterval(timer);
+      resolve({ code, stderr });
+    });
+  });
+}
+
 /** A new empty folder. */
 export const temporaryFolder = (): string => mkdtempSync(join(tmpdir(), "beit-cli-"));
 

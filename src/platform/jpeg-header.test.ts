@@ -1,0 +1,39 @@
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { jpegHeader } from "./jpeg-header.ts";
+
+const blank = (width: number, height: number) =>
+  sharp({ create: { width, height, channels: 3, background: { r: 200, g: 30, b: 90 } } });
+
+describe("jpegHeader", () => {
+  it.each([
+    ["baseline", () => blank(300, 7).jpeg(), { width: 300, height: 7, components: 3 }],
+    ["progressive", () => blank(31, 700).jpeg({ progressive: true }), { width: 31, height: 700, components: 3 }],
+    ["grey", () => blank(9, 8).toColourspace("b-w").jpeg(), { width: 9, height: 8, components: 1 }],
+    ["CMYK", () => blank(9, 8).toColourspace("cmyk").jpeg(), { width: 9, height: 8, components: 4 }],
+    [
+      "turned by EXIF",
+      () => blank(20, 10).withMetadata({ orientation: 6 }).jpeg(),
+      { width: 20, height: 10, components: 3 },
+    ],
+  ] as const)("reads %s", async (_, make, expected) => {
+    expect(jpegHeader(await make().toBuffer())).toEqual(expected);
+  });
+
+  it("steps over fill bytes and a thumbnail inside a segment", async () => {
+    const jpeg = await blank(40, 30).jpeg().toBuffer();
+    const thumbnail = await blank(4, 3).jpeg().toBuffer();
+    const length = thumbnail.length + 2;
+    const segment = Buffer.concat([Buffer.from([0xff, 0xe1, length >> 8, length & 255]), thumbnail]);
+    const bytes = Buffer.concat([jpeg.subarray(0, 2), segment, Buffer.from([0xff, 0xff]), jpeg.subarray(2)]);
+    expect(jpegHeader(bytes)).toEqual({ width: 40, height: 30, components: 3 });
+  });
+
+  it("has no answer for other content and for what ends early, wherever it ends", async () => {
+    const jpeg = await blank(40, 30).jpeg().toBuffer();
+    const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));
+    for (let end = 0; end < frame + 10; end++) expect(jpegHeader(jpeg.subarray(0, end))).toBeUndefined();
+    expect(jpegHeader(await blank(4, 4).png().toBuffer())).toBeUndefined();
+    expect(jpegHeader(Uint8Array.of(0xff, 0xd8, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12))).toBeUndefined();
+  });
+});

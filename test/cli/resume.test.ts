@@ -1,0 +1,72 @@
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { beforeAll, describe, expect, it } from "vitest";
+import { beit, beitUntil, jpeg, temporaryFolder, writeModel } from "./run.ts";
+
+const cwd = temporaryFolder();
+const COUNT = 600; // long enough for a signal to come in the middle
+const arguments_ = ["predict", "photos", "--model", "model", "--workers", "1"];
+const linesIn = (file: string) =>
+  existsSync(join(cwd, file)) ? readFileSync(join(cwd, file), "utf8").split("\n").length - 1 : 0;
+
+beforeAll(async () => {
+  await writeModel(join(cwd, "model"));
+  await writeModel(join(cwd, "other"), { dtype: "bfloat16" });
+  mkdirSync(join(cwd, "photos"));
+  const pictures = await Promise.all(Array.from({ length: 8 }, (_, i) => jpeg(30 * i + 15, String(i))));
+  for (let i = 0; i < COUNT; i++) {
+    writeFileSync(join(cwd, `photos/${String(i).padStart(4, "0")}.jpg`), i === 9 ? "broken" : pictures[i % 8]!);
+  }
+});
+
+/** Ends a run by a signal once it has written answers, but not all. */
+async function interrupt(output: string, signal: NodeJS.Signals) {
+  const ready = () => linesIn(`${output}.partial`) > 10;
+  const ended = await beitUntil([...arguments_, "-o", output], { cwd, ready, signal });
+  expect(existsSync(join(cwd, output))).toBe(false);
+  expect(linesIn(`${output}.partial`)).toBeLessThan(COUNT);
+  return ended;
+}
+
+describe("predict --output", () => {
+  it("goes on after kill -9 to the same bytes as an undisturbed run's", async () => {
+    await interrupt("killed.csv", "SIGKILL");
+    appendFileSync(join(cwd, "killed.csv.partial"), '{"file":"photos/0'); // as a killed write may end
+    const resumed = await beit([...arguments_, "-o", "killed.csv"], { cwd });
+    expect(resumed.code).toBe(1); // one picture is broken
+    expect(resumed.stderr).toMatch(/^beit: going on after \d+ of 600 pictures\n/);
+    expect(resumed.stderr).toContain("beit: 1 of 600 could not be read");
+    const undisturbed = await beit([...arguments_, "-f", "csv"], { cwd });
+    expect(readFileSync(join(cwd, "killed.csv"), "utf8")).toBe(undisturbed.stdout);
+    expect(undisturbed.stdout.split("\r\n")).toHaveLength(COUNT + 2);
+    expect(readdirSync(cwd).filter((name) => name.includes("killed"))).toEqual(["killed.csv"]);
+  });
+
+  it("keeps what it has on Ctrl-C, exits with 130 and says how to go on; not with another model", async () => {
+    const { code, stderr } = await interrupt("stopped.jsonl", "SIGINT");
+    expect(code).toBe(130);
+    expect(stderr).toMatch(/interrupted after \d+ of 600 pictures; the same command goes on from there\n$/);
+    const other = await beit(["predict", "photos", "--model", "other", "-o", "stopped.jsonl"], { cwd });
+    expect(other.code).toBe(1);
+    expect(other.stderr).toContain("stopped.jsonl.partial: was begun with another model");
+  });
+});
+
+describe("predict --shard", () => {
+  it("answers the whole list in parts", async () => {
+    const list = Array.from({ length: 5 }, (_, i) => `photos/000${i}.jpg`);
+    const run = (more: string[]) =>
+      beit(["predict", ...list, "-m", "model", "-f", "jsonl", "--workers", "0", ...more], { cwd });
+    const [whole, first, second] = await Promise.all([run([]), run(["--shard", "1/2"]), run(["--shard", "2/2"])]);
+    const filesOf = (text: string) =>
+      text
+        .trimEnd()
+        .split("\n")
+        .map((line) => (JSON.parse(line) as { file: string }).file);
+    expect(filesOf(first!.stdout)).toEqual(list.slice(0, 2));
+    expect(filesOf(first!.stdout + second!.stdout)).toEqual(filesOf(whole!.stdout));
+    const wrong = await run(["--shard", "3/2"]);
+    expect(wrong.code).toBe(2);
+    expect(wrong.stderr).toContain("Expected i/n with i from 1 to n");
+  });
+});
