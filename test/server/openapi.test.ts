@@ -37,7 +37,7 @@ async function check(response: Response, method: string, path: string): Promise<
 
 describe("/openapi.json", () => {
   it("is a valid OpenAPI 3.1 document", async () => {
-    const result = await new Validator().validate(structuredClone(document));
+    const result = await new Validator().validate({ ...structuredClone(document) });
     expect(result.errors ?? []).toEqual([]);
     expect(result.valid).toBe(true);
   });
@@ -45,7 +45,17 @@ describe("/openapi.json", () => {
   it("names every path of the service", () => {
     expect(
       Object.entries(document.paths).flatMap(([path, methods]) => Object.keys(methods).map((m) => `${m} ${path}`)),
-    ).toMatchInlineSnapshot();
+    ).toMatchInlineSnapshot(`
+      [
+        "post /v1/classify",
+        "post /v1/features",
+        "get /v1/model",
+        "get /v1/models",
+        "get /healthz",
+        "get /readyz",
+        "get /metrics",
+      ]
+    `);
   });
 
   it("describes what the service answers", async () => {

@@ -65,7 +65,7 @@ export function stalledService(limits: Partial<Limits> = {}) {
 /** The demo picture. */
 export const photo = (): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync("examples/close-up.jpg"));
 
-export const post = (path: string, body: BodyInit, headers: Record<string, string> = {}): Request =>
+export const post = (path: string, body: NonNullable<RequestInit["body"]>, headers: Record<string, string> = {}): Request =>
   new Request(`http://beit.test${path}`, { method: "POST", body, headers });
 
 export const get = (path: string, headers: Record<string, string> = {}): Request =>

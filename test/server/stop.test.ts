@@ -65,7 +65,7 @@ it("SIGTERM in mid-load loses nothing that was accepted, and the process ends wi
   expect(answered).toHaveLength(outcomes.get(200)!); // what the service took on is what the clients have
 });
 
-it("a model that is not there and a port in use end at once, with the reason", async () => {
+it("a model that is not there, or two of one name, end at once with the reason", async () => {
   await expect(serve(["--model", "nowhere"])).rejects.toThrow("beit: nowhere: no such model");
   await expect(serve(["--model", "a=x", "a=y"])).rejects.toThrow('two models are called "a"');
 });
