@@ -36,11 +36,7 @@ export function modelDigest({ config, processor, parameters }: Model): string {
  * @throws BeitError `predict/other-conditions` or `predict/other-pictures` when the file is of another task,
  * `predict/not-a-partial` when it is something else; `file/…`
  */
-export async function openAnswers(
-  output: string,
-  conditions: Conditions,
-  files: readonly string[],
-): Promise<Answers> {
+export async function openAnswers(output: string, conditions: Conditions, files: readonly string[]): Promise<Answers> {
   const path = `${output}.partial`;
   const journal = await openJournal(path, output);
   let count = await resume(journal, path, conditions, files).catch(async (error: unknown) => {
