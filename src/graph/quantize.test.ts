@@ -94,7 +94,13 @@ describe("quantizeProducts", () => {
   });
 
   it("is exact where all values are bytes already", async () => {
-    const whole = { ...feeds, x: float32(feeds.x!.data.map((_, i) => (i % 5) - 2), [2, 3, 8]) };
+    const whole = {
+      ...feeds,
+      x: float32(
+        feeds.x!.data.map((_, i) => (i % 5) - 2),
+        [2, 3, 8],
+      ),
+    };
     const steps = float32(
       Array.from({ length: 40 }, (_, i) => (i < 5 ? 64 : (i % 7) - 3)),
       [8, 5],

@@ -31,7 +31,8 @@ beforeAll(async () => {
     ["light", 215],
   ] as const) {
     mkdirSync(join(cwd, "data", label), { recursive: true });
-    for (let i = 0; i < 6; i++) writeFileSync(join(cwd, "data", label, `${i}.jpg`), await jpeg(brightness, `${label}${i}`));
+    for (let i = 0; i < 6; i++)
+      writeFileSync(join(cwd, "data", label, `${i}.jpg`), await jpeg(brightness, `${label}${i}`));
   }
   ran = await beit(["quantize", "model", "--calibrate", "data", "--split", "all", "--json"], { cwd });
   report = JSON.parse(ran.stdout || "{}");
@@ -39,13 +40,18 @@ beforeAll(async () => {
 
 describe("beit quantize", () => {
   it("writes the model and prints the report that lies beside it", () => {
-    expect(ran).toMatchObject({ code: 0, stderr: expect.stringContaining("beit: wrote model/onnx/model_quantized.onnx") });
+    expect(ran).toMatchObject({
+      code: 0,
+      stderr: expect.stringContaining("beit: wrote model/onnx/model_quantized.onnx"),
+    });
     expect(ran.stdout).toBe(readFileSync(file("quantization.json"), "utf8"));
     expect(report).toMatchObject({ pictures: 6, calibration: { dataset: "data", split: "all", pictures: 6 } });
     expect(report.parts.map(({ name }) => name)).toEqual([
       "patch embedding",
       ...[0, 1].flatMap((i) =>
-        ["query, key, value", "attention output", "feed-forward in", "feed-forward out"].map((part) => `layer ${i} ${part}`),
+        ["query, key, value", "attention output", "feed-forward in", "feed-forward out"].map(
+          (part) => `layer ${i} ${part}`,
+        ),
       ),
       "classifier",
     ]);
