@@ -78,7 +78,11 @@ export async function int8Graph({ preset, batch }) {
   const pixels = pixelsOf(config, batch);
   const ranges = await calibrate(graph, [pixels], "percentile");
   const outputs = quantizeProducts(graph.outputs, graph.weights, ranges);
-  return { model: encodeModel(toModel(outputs, { weights: graph.weights })), feeds: { pixel_values: pixels }, into: {} };
+  return {
+    model: encodeModel(toModel(outputs, { weights: graph.weights })),
+    feeds: { pixel_values: pixels },
+    into: {},
+  };
 }
 
 /** Forward and backward pass of a micro-batch, gradients added to running sums: what a training step repeats. */

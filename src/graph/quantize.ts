@@ -8,7 +8,7 @@ import {
   quantizeLinear,
 } from "./integer.ts";
 import { type Outputs, rewrite } from "./rewrite.ts";
-import { dimProduct } from "./shape.ts";
+import { dimProduct, sameDims } from "./shape.ts";
 import { constant, inputName, isInput, type Node, scalar, type Value } from "./value.ts";
 import { consumers, nodesOf } from "./walk.ts";
 
@@ -76,8 +76,9 @@ export function quantizeProducts(
     }
     const withBias = node.op.type === "Add" && products.get(node.inputs[0]!);
     const bias = node.inputs[1];
-    if (!withBias || bias?.shape.length !== 1 || users.get(original.inputs[0]!)!.length > 1) return undefined;
-    return withBias(bias);
+    if (!withBias || !sameDims(bias!.shape, [node.outputs[0]!.shape.at(-1)!])) return undefined;
+    if (users.get(original.inputs[0]!)!.length > 1) return undefined;
+    return withBias(bias!);
   });
 }
 

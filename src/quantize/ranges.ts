@@ -35,28 +35,29 @@ export function entropyRange(histogram: Histogram): ByteRange {
   return ranges[divergences.indexOf(Math.min(...divergences))]!;
 }
 
-/** Σ p log(p / q): p the values with what is outside set to the ends, q the bytes, spread over the bins they came from. */
+/**
+ * Σ p log(p / q): p the values, those outside the range set to the outermost bins inside; q the bytes, each spread evenly
+ * over the bins it stands for.
+ */
 function divergenceOf(histogram: Histogram, { scale, zero }: ByteRange): number {
   const { low, width } = binsOf(histogram);
-  const byteOf = (bin: number) => Math.round((low + (bin + 0.5) * width) / scale) + zero;
-  const levels = Array.from({ length: 256 }, () => ({ inside: 0, bins: 0, outside: 0 }));
-  for (const [bin, count] of histogram.counts.entries()) {
-    if (count === 0) continue;
-    const byte = byteOf(bin);
-    const level = levels[Math.min(255, Math.max(0, byte))]!;
-    if (byte < 0 || byte > 255) level.outside += count;
-    else {
-      level.inside += count;
-      level.bins++;
-    }
+  const filled = Array.from(histogram.counts, (count, bin) => {
+    return { count, byte: Math.round((low + (bin + 0.5) * width) / scale) + zero };
+  }).filter(({ count }) => count > 0);
+  const inside = filled.filter(({ byte }) => byte >= 0 && byte <= 255);
+  const levels = new Map<number, { count: number; bins: number }>();
+  for (const { count, byte } of inside) {
+    const level = levels.get(byte) ?? { count: 0, bins: 0 };
+    levels.set(byte, { count: level.count + count, bins: level.bins + 1 });
   }
-  if (levels.some(({ bins, outside }) => outside > 0 && bins === 0)) return Number.POSITIVE_INFINITY; // nowhere to set it to
-  const kept = levels.reduce((sum, { inside }) => sum + inside, 0);
-  const all = levels.reduce((sum, { outside }) => sum + outside, kept);
-  return histogram.counts.reduce((sum, count, bin) => {
-    const level = levels[byteOf(bin)];
-    if (count === 0 || !level) return sum;
-    const [p, q] = [(count + level.outside / level.bins) / all, level.inside / level.bins / kept];
+  const [all, kept] = [total(filled), total(inside)];
+  const below = total(filled.filter(({ byte }) => byte < 0));
+  return inside.reduce((sum, { count, byte }, i) => {
+    const moved = (i === 0 ? below : 0) + (i === inside.length - 1 ? all - kept - below : 0);
+    const level = levels.get(byte)!;
+    const [p, q] = [(count + moved) / all, level.count / level.bins / kept];
     return sum + p * Math.log(p / q);
   }, 0);
 }
+
+const total = (bins: readonly { count: number }[]) => bins.reduce((sum, { count }) => sum + count, 0);

@@ -45,6 +45,6 @@ export interface ByteRange {
 /** Scale and zero point with which bytes reach from `low` to `high` and hit 0 exactly. */
 export function byteRange(low: number, high: number): ByteRange {
   const [least, most] = [Math.min(low, 0), Math.max(high, 0)];
-  const scale = Math.fround(most > least ? (most - least) / 255 : 1);
-  return { scale, zero: Math.round((0 - least) / scale) };
+  if (least === most) return { scale: 1, zero: 0 };
+  return { scale: Math.fround((most - least) / 255), zero: Math.round((255 * (0 - least)) / (most - least)) };
 }
