@@ -118,6 +118,7 @@ function startThread(url: URL, name: string, data: unknown): Thread {
     });
   const take = (id: number) => {
     const waiting = pending.get(id);
+    if (!waiting) return undefined; // an answer that comes after close, which must not let go of a thread that is ending
     pending.delete(id);
     if (pending.size === 0) worker.unref();
     return waiting;
