@@ -33,7 +33,7 @@ async function withOutlier(): Promise<Model> {
   }) as [Float32Array, Float32Array];
   bias[0] = 3000;
   const width = smallConfig.intermediateSize;
-  for (let i = 0; i < weight.length; i++) weight[i]! *= i % width === 0 ? 0 : 40;
+  for (let i = 0; i < weight.length; i++) weight[i]! *= i % width === 0 ? 0 : 4000;
   await centreLogits(model);
   return model;
 }
