@@ -57,7 +57,7 @@ export function formatQuantization(result: Quantization, style: TextStyle = {}):
     `${percentText(heldOut.agreement, 2)} of ${countText(heldOut.pictures)} pictures answered alike, ` +
       `logits within ${decimalText(heldOut.worstLogitError)}`,
     `chosen by ${countText(calibrationPictures)} other pictures of ${split} (${percentText(agreement, 2)} alike), ` +
-      `activations ${activations}; ${percentText(int8Share(result))} of the arithmetic in int8`,
+      `activations ${activations}; ${percentText(int8Share(result))} of the products with weights in int8`,
     "",
     partsTable(result, style),
   ].join("\n");
