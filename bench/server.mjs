@@ -109,9 +109,13 @@ try {
   await throughput(server.url, pictures);
   const clients = OVERLOAD * CLIENTS;
   say(`${clients} clients`, describe(await load(server.url, pictures, { clients, duration: seconds })));
-  say(`${CLIENTS} clients right after`, describe(await load(server.url, pictures, { clients: CLIENTS, duration: seconds })));
+  say(
+    `${CLIENTS} clients right after`,
+    describe(await load(server.url, pictures, { clients: CLIENTS, duration: seconds })),
+  );
   const before = server.residentMb();
-  if (requests > 0) say(`${requests} requests`, describe(await load(server.url, pictures, { clients, amount: requests })));
+  if (requests > 0)
+    say(`${requests} requests`, describe(await load(server.url, pictures, { clients, amount: requests })));
   say("resident memory before and after, MB", `${before.toFixed(0)}, ${server.residentMb().toFixed(0)}`);
 } finally {
   await server.stop();

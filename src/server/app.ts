@@ -33,7 +33,9 @@ export function createApp(services: Services): { fetch(request: Request): Promis
   });
   const routes = new Set<string>();
   app.onError((error, c) => explain(c, error));
-  app.notFound((c) => explain(c, new BeitError("request/not-found", "there is nothing here; /docs lists what there is")));
+  app.notFound((c) =>
+    explain(c, new BeitError("request/not-found", "there is nothing here; /docs lists what there is")),
+  );
   app.use(observe(services, routes), securityHeaders());
   if (services.access.origins.length > 0) app.use(crossOrigin(services.access));
   app.use("/v1/*", requireToken(services.access));

@@ -45,7 +45,7 @@ export interface RunnerOptions {
   onBatch?: BatcherOptions<Picture, Scored>["onBatch"];
 }
 
-const THREAD_BYTES = 48 * 2 ** 20; // a thread with onnxruntime and the activations of a batch of 8 (docs/server.md)
+const THREAD_BYTES = 48 * 2 ** 20; // guessed, not measured: a thread with onnxruntime and the activations of a batch of 8
 
 /**
  * Reads a model for a purpose.

@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Picture } from "../../src/evaluate/batch.ts";
 import type { Scored } from "../../src/evaluate/predictor.ts";
@@ -62,12 +61,14 @@ export function stalledService(limits: Partial<Limits> = {}) {
   return { fetch: app.fetch, batcher, release };
 }
 
-/** The demo picture. */
-export const photo = (): Uint8Array<ArrayBuffer> => new Uint8Array(readFileSync("examples/close-up.jpg"));
+/** A request with a body. */
+export const post = (
+  path: string,
+  body: NonNullable<RequestInit["body"]>,
+  headers: Record<string, string> = {},
+): Request => new Request(`http://beit.test${path}`, { method: "POST", body, headers });
 
-export const post = (path: string, body: NonNullable<RequestInit["body"]>, headers: Record<string, string> = {}): Request =>
-  new Request(`http://beit.test${path}`, { method: "POST", body, headers });
-
+/** A request without one. */
 export const get = (path: string, headers: Record<string, string> = {}): Request =>
   new Request(`http://beit.test${path}`, { headers });
 
