@@ -258,6 +258,7 @@ function addServe(program: Command, finished: Finished): void {
     .option("--port <n>", "port to listen on; 0 for any", portNumber, 8080)
     .addOption(new Option("--token <text>", "bearer token that requests must bring").env("BEIT_TOKEN"))
     .option("--cors-origin <origin...>", "web pages that may ask, e.g. https://example.org (default: none)")
+    .addOption(precisionOption("auto", "int8 where quantize made it and it answers alike, or one of the two"))
     .option("--workers <n>", "threads of each model; 0 for none", wholeNumber(0))
     .option("--max-batch <n>", "pictures that go through a model at once (default: 8)", wholeNumber(1))
     .option("--batch-window <ms>", "how long a picture waits for others (default: 3)", wholeNumber(0))

@@ -1,4 +1,5 @@
 import { shippedModel } from "../evaluate/pipeline.ts";
+import type { Precision } from "../evaluate/quantized.ts";
 import { interruptible, say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { absolutePath, baseName } from "../platform/folders.ts";
@@ -15,6 +16,7 @@ export interface ServeOptions {
   readonly port: number;
   readonly token?: string;
   readonly corsOrigin?: readonly string[];
+  readonly precision: Precision;
   readonly workers?: number;
   readonly maxBatch?: number;
   /** Milliseconds. */
@@ -42,6 +44,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
     limits: limitsOf(options),
     access: { token: options.token, origins: options.corsOrigin ?? [] },
     workers: options.workers,
+    precision: options.precision,
     maxModelBytes: options.modelMemory === undefined ? memoryBytes() / 2 : options.modelMemory * MEBIBYTE,
     log: (entry) => log.write(entry),
   });

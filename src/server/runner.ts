@@ -2,7 +2,8 @@ import type { BeitConfig, Task } from "../beit/config.ts";
 import type { Picture } from "../evaluate/batch.ts";
 import { createFeatureExtractor, type Pooling } from "../evaluate/features.ts";
 import { loadModel, type Model, parameterCount } from "../evaluate/model.ts";
-import { createPredictor, type Scored, usualWorkers } from "../evaluate/predictor.ts";
+import { type Classifier, createPredictor, type Scored, usualWorkers } from "../evaluate/predictor.ts";
+import { type Precision, quantizedForm } from "../evaluate/quantized.ts";
 import { BeitError } from "../platform/errors.ts";
 import { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
@@ -42,6 +43,10 @@ export interface RunnerOptions {
   readonly clock: Clock;
   /** Prediction threads; 0 works in the calling thread. Default as `createPredictor`. */
   readonly workers?: number | undefined;
+  /** Of classifiers: int8 where it was made and answers alike, unless said otherwise. */
+  readonly precision?: Precision | undefined;
+  /** Told why an int8 form that is there is not used. */
+  onRemark?(text: string): void;
   onBatch?: BatcherOptions<Picture, Scored>["onBatch"];
 }
 
@@ -49,13 +54,17 @@ const THREAD_BYTES = 48 * 2 ** 20; // guessed, not measured: a thread with onnxr
 
 /**
  * Reads a model for a purpose.
- * @throws BeitError as `loadModel`; `model/not-a-classifier`
+ * @throws BeitError as `loadModel`; `model/not-a-classifier`; `model/no-int8` when that was asked for
  */
 export async function openModel(path: string, purpose: Purpose, options: RunnerOptions): Promise<OpenedModel> {
   const model = await loadModel(path);
   if (purpose === "classify" && model.task !== "classification") {
     throw new BeitError("model/not-a-classifier", `is a model of ${model.task}, expected an image classifier`);
   }
+  const quantized =
+    purpose === "classify"
+      ? await quantizedForm(path, model.parameters, options.precision ?? "auto", options.onRemark)
+      : undefined;
   const workers = options.workers ?? usualWorkers(model.config);
   const parameters = parameterCount(model.parameters);
   const info: ModelInfo = {
@@ -68,12 +77,12 @@ export async function openModel(path: string, purpose: Purpose, options: RunnerO
   return {
     info,
     bytes: copies * (4 * parameters + THREAD_BYTES),
-    start: () => startRunner(model, info, purpose, { ...options, workers }),
+    start: () => startRunner(quantized ? { ...model, quantized } : model, info, purpose, { ...options, workers }),
   };
 }
 
 async function startRunner(
-  model: Model,
+  model: Model & Classifier,
   info: ModelInfo,
   purpose: Purpose,
   { limits, clock, workers = 0, onBatch }: RunnerOptions,

@@ -1,3 +1,4 @@
+import type { Precision } from "../evaluate/quantized.ts";
 import { BeitError } from "../platform/errors.ts";
 import type { LogEntry } from "../platform/log.ts";
 import { createApp } from "./app.ts";
@@ -17,6 +18,8 @@ export interface ServiceOptions {
   readonly access?: Partial<Access>;
   /** Threads of each model; see `RunnerOptions`. */
   readonly workers?: number | undefined;
+  /** See `RunnerOptions`. */
+  readonly precision?: Precision | undefined;
   /** Most bytes that models at work may take together. */
   readonly maxModelBytes?: number | undefined;
   log?(entry: LogEntry): void;
@@ -51,7 +54,14 @@ export function createService(options: ServiceOptions): Service {
   const models = createModels({
     names: [...paths.keys()],
     open: (name, purpose) =>
-      openModel(paths.get(name)!, purpose, { limits, clock, workers, onBatch: (batch) => metrics.batch(name, batch) }),
+      openModel(paths.get(name)!, purpose, {
+        limits,
+        clock,
+        workers,
+        precision: options.precision,
+        onRemark: (message) => log({ level: "warn", message, model: name }),
+        onBatch: (batch) => metrics.batch(name, batch),
+      }),
     maxBytes: maxModelBytes,
   });
   metrics.watch(models);

@@ -216,37 +216,39 @@ describe("help screens", () => {
   `));
   it("serve", () =>
     expect(helpWithNotes("serve")).toMatchInlineSnapshot(`
-    "Usage: beit serve [options]
+      "Usage: beit serve [options]
 
-    answer over HTTP: classes and features of pictures
+      answer over HTTP: classes and features of pictures
 
-    Options:
-      -m, --model <path...>      model folder (Hugging Face), or a file of weights, or NAME=PATH; the
-                                 first one is used where none is named
-      --host <address>           address to listen on; 0.0.0.0 for all (default: "127.0.0.1")
-      --port <n>                 port to listen on; 0 for any (default: 8080)
-      --token <text>             bearer token that requests must bring (env: BEIT_TOKEN)
-      --cors-origin <origin...>  web pages that may ask, e.g. https://example.org (default: none)
-      --workers <n>              threads of each model; 0 for none
-      --max-batch <n>            pictures that go through a model at once (default: 8)
-      --batch-window <ms>        how long a picture waits for others (default: 3)
-      --max-queue <n>            pictures that may wait for a model (default: 128)
-      --max-upload <mb>          megabytes of a request and of a picture (default: 64, 32)
-      --max-files <n>            pictures of a request (default: 32)
-      --max-megapixels <n>       width x height of a picture (default: 50)
-      --model-memory <mb>        memory of all models; unused ones give way (default: half)
-      --timeout <s>              how long a request may take (default: 30)
-      -h, --help                 display help for command
+      Options:
+        -m, --model <path...>      model folder (Hugging Face), or a file of weights, or NAME=PATH; the
+                                   first one is used where none is named
+        --host <address>           address to listen on; 0.0.0.0 for all (default: "127.0.0.1")
+        --port <n>                 port to listen on; 0 for any (default: 8080)
+        --token <text>             bearer token that requests must bring (env: BEIT_TOKEN)
+        --cors-origin <origin...>  web pages that may ask, e.g. https://example.org (default: none)
+        --precision <precision>    int8 where quantize made it and it answers alike, or one of the two
+                                   (choices: "auto", "fp32", "int8", default: "auto")
+        --workers <n>              threads of each model; 0 for none
+        --max-batch <n>            pictures that go through a model at once (default: 8)
+        --batch-window <ms>        how long a picture waits for others (default: 3)
+        --max-queue <n>            pictures that may wait for a model (default: 128)
+        --max-upload <mb>          megabytes of a request and of a picture (default: 64, 32)
+        --max-files <n>            pictures of a request (default: 32)
+        --max-megapixels <n>       width x height of a picture (default: 50)
+        --model-memory <mb>        memory of all models; unused ones give way (default: half)
+        --timeout <s>              how long a request may take (default: 30)
+        -h, --help                 display help for command
 
-    POST /v1/classify and /v1/features take a picture as it is, several as files of a form, or base64 in JSON;
-    /docs lists everything. Ctrl-C and SIGTERM end it once all it accepted is answered.
+      POST /v1/classify and /v1/features take a picture as it is, several as files of a form, or base64 in JSON;
+      /docs lists everything. Ctrl-C and SIGTERM end it once all it accepted is answered.
 
-    Examples:
-      beit serve
-      beit serve --model runs/photos --model masks=models/face-mask --port 9000
-      curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg http://127.0.0.1:8080/v1/classify
-    "
-  `));
+      Examples:
+        beit serve
+        beit serve --model runs/photos --model masks=models/face-mask --port 9000
+        curl -H "Content-Type: image/jpeg" --data-binary @photo.jpg http://127.0.0.1:8080/v1/classify
+      "
+    `));
 });
 
 describe("misuse ends with exit code 2 and no data", () => {
