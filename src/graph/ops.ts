@@ -1,8 +1,10 @@
+import { convolutionOps } from "./convolution.ts";
 import { elementwiseOps } from "./elementwise.ts";
 import { indexingOps } from "./indexing.ts";
 import { layoutOps } from "./layout.ts";
 import { matmulOps } from "./matmul.ts";
 import { normalizeOps } from "./normalize.ts";
+import { poolingOps } from "./pooling.ts";
 import { reduceOps } from "./reduce.ts";
 import type { Op } from "./value.ts";
 
@@ -11,6 +13,8 @@ export const ops: Readonly<Record<string, Op>> = {
   ...elementwiseOps,
   ...layoutOps,
   ...matmulOps,
+  ...convolutionOps,
+  ...poolingOps,
   ...normalizeOps,
   ...reduceOps,
   ...indexingOps,
