@@ -123,7 +123,12 @@ describe("modules of a small file that ask for endless work", () => {
     const cycle = record(parts);
     parts.set("self", cycle);
     const leaf = record(new Map());
-    const shared = record(new Map([["a", leaf], ["b", leaf]]));
+    const shared = record(
+      new Map([
+        ["a", leaf],
+        ["b", leaf],
+      ]),
+    );
     let deep = leaf;
     for (let i = 0; i < 100; i++) deep = record(new Map([["x", deep]]));
     for (const module of [cycle, shared, deep]) {
