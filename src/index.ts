@@ -3,6 +3,7 @@
  * @packageDocumentation
  */
 export type { BeitConfig, Task } from "./beit/config.ts";
+export type { DvaeConfig } from "./dvae/config.ts";
 export type { ClassificationMetrics, ClassMetrics } from "./evaluate/classification.ts";
 export { loadModel, type Model, type ModelSource } from "./evaluate/model.ts";
 export {
@@ -14,6 +15,8 @@ export {
 } from "./evaluate/pipeline.ts";
 export type { Precision } from "./evaluate/quantized.ts";
 export type { ClassScore } from "./evaluate/scores.ts";
+export { loadTokenizer, saveTokenizer, type TokenizerModel } from "./evaluate/tokenizer.ts";
+export { createTokenizer, type ImageTokenizer } from "./evaluate/tokens.ts";
 export type { ImageProcessor } from "./image/processor.ts";
 export { BeitError } from "./platform/errors.ts";
 export { type EvaluateOptions, type Evaluation, evaluateDataset as evaluate } from "./report/evaluate.ts";

@@ -51,17 +51,31 @@ interface Weights {
   files: string[];
 }
 
+/** A model as it is stored: tensors under the names and in the dtype of the file. */
+export interface StoredModel extends Pick<ModelFolder, "config" | "processor" | "files" | "card"> {
+  tensors: Map<string, Tensor>;
+}
+
 /**
  * Reads a model folder as transformers writes it (`model.safetensors`, or its shards, or `pytorch_model.bin`, or its
  * shards, whichever comes first), or a single file of weights. Tensors come under Hugging Face's names, in the dtype of the
  * file.
+ * @throws BeitError as {@link readStored} does
+ */
+export async function readFolder(path: string): Promise<ModelFolder> {
+  const { tensors, ...stored } = await readStored(path);
+  return { ...stored, ...withoutDropped(toHuggingFace(tensors)) };
+}
+
+/**
+ * The same without regard to whose names the tensors have.
  * @throws BeitError `checkpoint/no-weights`, `checkpoint/bad-index`, `checkpoint/torn` when a save was interrupted between
  * config.json and the weights, `file/unreadable`, `file/not-json`, and what reading the weights throws.
  */
-export async function readFolder(path: string): Promise<ModelFolder> {
+export async function readStored(path: string): Promise<StoredModel> {
   if (WEIGHTS_FILE.test(path) && (await pathKind(path)) !== "folder") {
     const { tensors, files } = await readWeightsFile(path);
-    return { config: undefined, processor: undefined, ...withoutDropped(toHuggingFace(tensors)), files };
+    return { config: undefined, processor: undefined, tensors, files };
   }
   const folder = path.replace(/(?<=[^/])\/+$/, "");
   const [configFile, processorFile, cardFile] = WRITTEN_FIRST.map((file) => `${folder}/${file}`) as [
@@ -78,7 +92,7 @@ export async function readFolder(path: string): Promise<ModelFolder> {
   return {
     config: withoutSaveId(config, weights, folder),
     processor,
-    ...withoutDropped(toHuggingFace(weights.tensors)),
+    tensors: weights.tensors,
     files: [configFile, ...(hasProcessor ? [processorFile] : []), ...(hasCard ? [cardFile] : []), ...weights.files],
     ...(card === undefined ? {} : { card }),
   };

@@ -13,6 +13,14 @@ export interface PickleOpaque {
   name: string;
 }
 
+/** An object of which only what its pickle sets on it is known, e.g. a `torch.nn` module. It has no behaviour. */
+export interface PickleRecord {
+  kind: "record";
+  name: string;
+  /** Attributes by name; empty until they are set. */
+  state: ReadonlyMap<unknown, unknown>;
+}
+
 /** What a pickle may say. Nothing else in it has any effect. */
 export interface PickleVocabulary {
   /** What calling an allowed global makes of its arguments; null for a name that may be mentioned but not called. */
@@ -157,10 +165,16 @@ function call(m: Machine): void {
   m.stack.push(make(args));
 }
 
-/** Attributes set on an OrderedDict (`_metadata` of a state dict) or an opaque object: read over. */
+/** Attributes set on a record are kept; on an OrderedDict (`_metadata` of a state dict) or an opaque object, read over. */
 function build(m: Machine): void {
-  pop(m);
+  const state = pop(m);
   const object = top(m);
+  if (isKind<PickleRecord>(object, "record")) {
+    if (!(state instanceof Map))
+      throw bad(m, `it sets the attributes of ${object.name} from something that is not a dict`);
+    object.state = state;
+    return;
+  }
   if (!(object instanceof Map) && !isKind<PickleOpaque>(object, "opaque"))
     throw bad(m, "it sets attributes on a plain value");
 }

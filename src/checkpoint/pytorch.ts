@@ -1,6 +1,7 @@
 import { BeitError } from "../platform/errors.ts";
 import { bytesOf, type DType, type Tensor } from "../tensor/tensor.ts";
 import { show } from "./json.ts";
+import { isModule, moduleVocabulary, stateDict } from "./modules.ts";
 import { isKind, type PickleGlobal, type PickleOpaque, type PickleVocabulary, readPickle } from "./pickle.ts";
 import { isIndex, materialize, type Storage, type StoredTensor, storageSource, storedTensor } from "./stored.ts";
 import { readZip, type ZipEntry } from "./zip.ts";
@@ -40,13 +41,13 @@ export function parsePytorch(bytes: Uint8Array, name: string): Map<string, Tenso
 }
 
 /**
- * The state dict in a checkpoint: under "model" (unilm, timm), "module" or "state_dict" where there is one, else the
- * content itself; entries that are no tensors (epoch, args) are left out. The prefix "module." goes when every name has it,
- * "backbone." when any has.
+ * The state dict in a checkpoint: that of a whole module (as DALL-E's tokenizer is published), or under "model" (unilm,
+ * timm), "module" or "state_dict" where there is one, else the content itself; entries that are no tensors (epoch, args) are
+ * left out. The prefix "module." goes when every name has it, "backbone." when any has.
  * @throws BeitError `checkpoint/no-tensors`.
  */
 export function unwrap(content: unknown, name: string): Map<string, StoredTensor> {
-  let dict = content;
+  let dict = isModule(content) ? stateDict(content, name) : content;
   for (const key of WRAPPERS) {
     const inner = dict instanceof Map ? dict.get(key) : undefined;
     if (inner instanceof Map) dict = inner;
@@ -121,7 +122,7 @@ function placeInArchive(storage: Storage, entry: ZipEntry | undefined, name: str
 /** Five pickles (magic number, protocol, system, content, storage keys), then each storage: length as int64, elements. */
 function readLegacy(bytes: Uint8Array, name: string): unknown {
   const storages = new Map<string, Storage>();
-  const vocabulary = vocabularyOf(name, (id) => storageOf(id, storages, name));
+  const vocabulary = vocabularyOf(name, (id) => classOf(id) ?? storageOf(id, storages, name));
   let at = 0;
   const next = () => {
     const { value, end } = readPickle(bytes, at, vocabulary, name);
@@ -144,6 +145,12 @@ function readLegacy(bytes: Uint8Array, name: string): unknown {
   if (!Array.isArray(keys)) throw new BeitError("checkpoint/bad-pickle", `${name}: has no list of storages`);
   for (const key of keys) at = placeInLegacy(bytes, at, storages.get(key as string), name);
   return content;
+}
+
+/** A module's class comes as ("module", class, file, source code), of which the name is enough. */
+function classOf(id: unknown): PickleGlobal | undefined {
+  const [tag, type] = Array.isArray(id) ? id : [];
+  return tag === "module" && isKind<PickleGlobal>(type, "global") ? type : undefined;
 }
 
 function placeInLegacy(bytes: Uint8Array, at: number, storage: Storage | undefined, name: string): number {
@@ -190,7 +197,7 @@ function storageOf(id: unknown, storages: Map<string, Storage>, name: string): S
   throw new BeitError("checkpoint/bad-tensor", `${name}: storage ${show(key)} is described in two ways`);
 }
 
-function vocabularyOf(name: string, persistent: (id: unknown) => Storage): PickleVocabulary {
+function vocabularyOf(name: string, persistent: PickleVocabulary["persistent"]): PickleVocabulary {
   const tensor = ([storage, offset, shape, strides]: readonly unknown[]) => {
     if (isKind<Storage>(storage, "storage")) return storedTensor(storage, offset, shape, strides, name);
     throw new BeitError("checkpoint/bad-tensor", `${name}: a tensor has no storage`);
@@ -206,6 +213,7 @@ function vocabularyOf(name: string, persistent: (id: unknown) => Storage): Pickl
       ["torch.Size", ([dimensions]) => dimensions],
       ["collections.OrderedDict", ([pairs]) => orderedDict(pairs ?? [], name)],
       ["argparse.Namespace", () => namespace],
+      ...moduleVocabulary,
     ]),
   };
 }

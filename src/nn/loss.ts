@@ -25,15 +25,20 @@ export function meanSquaredError(x: Value, target: Value): Value {
   return reduceMean(mul(difference, difference), [...x.shape.keys()], false);
 }
 
+/** |x| as 2 max(x, 0) − x, whose slope at 0 is −1. */
+export function magnitude(x: Value): Value {
+  const positive = relu(x);
+  return sub(add(positive, positive), x);
+}
+
 /**
  * Mean binary cross-entropy of logits against targets in [0, 1]: max(x, 0) − x t + log(1 + e^−|x|).
  *
- * |x| is written 2 max(x, 0) − x, so that at x = 0, where a head that starts from zeros lies, the slopes chosen for
- * max and |x| agree (0 and −1) and the gradient is σ(0) − t = ½ − t.
+ * At x = 0, where a head that starts from zeros lies, the slopes chosen for max and |x| agree (0 and −1), and the
+ * gradient is σ(0) − t = ½ − t.
  */
 export function binaryCrossEntropy(logits: Value, targets: Value): Value {
   const positive = relu(logits);
-  const magnitude = sub(add(positive, positive), logits);
-  const loss = add(sub(positive, mul(logits, targets)), log(add(exp(neg(magnitude)), scalar(1))));
+  const loss = add(sub(positive, mul(logits, targets)), log(add(exp(neg(magnitude(logits))), scalar(1))));
   return reduceMean(loss, [...logits.shape.keys()], false);
 }

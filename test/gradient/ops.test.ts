@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { presets } from "../../src/beit/config.ts";
 import { classify, predictVisualTokens } from "../../src/beit/model.ts";
 import { traceOutputs } from "../../src/beit/outputs.ts";
+import { conv, convTranspose } from "../../src/graph/convolution.ts";
 import * as e from "../../src/graph/elementwise.ts";
 import { biasGelu, fusedGelu } from "../../src/graph/gelu.ts";
 import { argMax, gather, gatherElements, scatterAdd } from "../../src/graph/indexing.ts";
@@ -10,14 +11,16 @@ import { concat, expand, pad, reshape, slice, transpose } from "../../src/graph/
 import { fusedMatMul, matMul } from "../../src/graph/matmul.ts";
 import { layerNormalization, logSoftmax, softmax, standardize } from "../../src/graph/normalize.ts";
 import { ops } from "../../src/graph/ops.ts";
+import { averagePool2, maxPool2, upsample2 } from "../../src/graph/pooling.ts";
 import { reduceMax, reduceMean, reduceSum } from "../../src/graph/reduce.ts";
 import { trainingGraphs } from "../../src/graph/training.ts";
 import { apply, constant, input, isConstant, isInput, scalar, type Value } from "../../src/graph/value.ts";
 import { nodesOf } from "../../src/graph/walk.ts";
 import { crossEntropy, softCrossEntropy } from "../../src/nn/loss.ts";
 import { batchInput, createScope, createTrace } from "../../src/nn/scope.ts";
+import { evaluate } from "../../src/session/session.ts";
 import { float32, int64, type Tensor } from "../../src/tensor/tensor.ts";
-import { checkGradient, uniform } from "./check.ts";
+import { checkGradient, uniform, withGradients } from "./check.ts";
 import { known } from "./reference.ts";
 
 interface Case {
@@ -71,6 +74,7 @@ const bools = (shape: readonly number[]): Tensor => ({
 const choice = (condition: number[], a: number[], b: number[]) =>
   named(`[${condition}] ? [${a}] : [${b}]`, e.where(constant(bools(condition)), x(...a), y(...b)));
 const conditional = (a: Value, b: Value) => e.where(e.greater(a, b), e.mul(a, b), b);
+const convTwice = (maps: Value, kernel: Value) => conv(conv(maps, kernel), kernel);
 const reductions = (reduce: (x: Value, axes: number[], keepDims: boolean) => Value): Case[] =>
   [[0], [1], [2], [-1], [-3], [0, 1], [1, 2], [0, -1], [0, 1, 2]].flatMap((axes) =>
     [true, false].map((keep) => named(`axes [${axes}] keepdims ${keep}`, reduce(x(2, 3, 4), axes, keep))),
@@ -173,6 +177,27 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     ),
     named("token first, A turned", fusedMatMul(x(3, 2, 2, 4), y(2, 2, 3, 5), { transBatchA: 1, transA: 1, alpha: 1 })),
   ],
+  Conv: [
+    named("3 x 3, more outputs", conv(x(2, 2, 4, 3), y(3, 2, 3, 3), z(3))),
+    named("3 x 3, fewer outputs", conv(x(2, 3, 3, 4), y(2, 3, 3, 3), z(2))),
+    named("1 x 1 without bias", conv(x(2, 3, 2, 2), y(4, 3, 1, 1))),
+    named("7 x 7 on a smaller map", conv(x(1, 2, 4, 5), y(3, 2, 7, 7), z(3))),
+    named("5 x 5, one channel, one pixel", conv(x(2, 1, 1, 1), y(1, 1, 5, 5), z(1))),
+    named("twice by the same kernel", convTwice(x(1, 2, 3, 3), z(2, 2, 3, 3))),
+  ],
+  ConvTranspose: [
+    named("3 x 3, more outputs", convTranspose(x(2, 2, 4, 3), y(2, 3, 3, 3))),
+    named("3 x 3, fewer outputs", convTranspose(x(1, 3, 3, 4), y(3, 2, 3, 3))),
+    named("1 x 1", convTranspose(x(2, 3, 2, 2), y(3, 4, 1, 1))),
+    named("5 x 5 on a smaller map", convTranspose(x(1, 2, 2, 3), y(2, 2, 5, 5))),
+  ],
+  MaxPool: [
+    named("[1,2,4,2]", maxPool2(x(1, 2, 4, 2))),
+    named("[2,1,2,6]", maxPool2(x(2, 1, 2, 6))),
+    named("of something computed", maxPool2(e.mul(x(1, 2, 2, 4), y(2, 1, 1)))),
+  ],
+  AveragePool: [named("[1,2,4,2]", averagePool2(x(1, 2, 4, 2))), named("[2,1,2,6]", averagePool2(x(2, 1, 2, 6)))],
+  Resize: [named("[1,2,1,3]", upsample2(x(1, 2, 1, 3))), named("[2,1,2,2]", upsample2(x(2, 1, 2, 2)))],
   LayerNormalization: [
     named("affine [2,5]", layerNormalization(x(2, 5), y(5), z(5), 1e-5)),
     named("affine [2,3,4], large epsilon", layerNormalization(x(2, 3, 4), y(4), z(4), 0.1)),
@@ -293,6 +318,28 @@ describe("the centred LayerNormalization", () => {
     const value = matMul(standardize(x(3, 4), 1e-5, true), uncentred);
     const { gradients } = await checkGradient(value, { x: uniform("x", [3, 4]) });
     expect(gradients.x).toBeGreaterThan(1e-2);
+  });
+});
+
+describe("MaxPool where pixels tie", () => {
+  it("shares the gradient equally among the largest", async () => {
+    const value = maxPool2(x(1, 1, 2, 4));
+    const seed = float32([12, 20], [1, 1, 1, 2]);
+    const tied = float32([5, 5, 1, 3, 5, 2, 3, 3], [1, 1, 2, 4]); // cells 5 5 5 2 and 1 3 3 3
+    const { "grad.x": gradient } = await evaluate(withGradients(value), { x: tied, seed });
+    const third = Math.fround(20 / 3);
+    expect(Array.from(gradient!.data as Float32Array)).toEqual([4, 4, 0, third, 4, 0, third, third]);
+  });
+});
+
+describe("maps of a batch known at run time", () => {
+  it("are convolved, pooled and enlarged", async () => {
+    const maps = input("x", [-1, 2, 4, 4], "batch");
+    const y = upsample2(maxPool2(e.relu(conv(maps, z(3, 2, 3, 3), input("bias", [3], "parameter")))));
+    expect(y.shape).toEqual([-1, 3, 4, 4]);
+    const feeds = { x: uniform("x", [3, 2, 4, 4]), z: uniform("z", [3, 2, 3, 3]), bias: uniform("bias", [3]) };
+    const { y: result } = await evaluate({ y }, feeds);
+    expect(result!.shape).toEqual([3, 3, 4, 4]);
   });
 });
 

@@ -182,6 +182,56 @@ function slice(x: Dense, start: number, end: number, axis: number): Dense {
   );
 }
 
+/** Sums over channels and displacements: y[b,o,p] = Σ w(o,c,d) x[b,c,p+d] + bias[o], x zero outside. */
+function convolve(x: Dense, bias: Dense | undefined, outputs: number, kernel: Kernel): Dense {
+  const [B, C, H, W] = x.shape as [number, number, number, number];
+  const margin = (kernel.size - 1) / 2;
+  return generate([B, outputs, H, W], ([b, o, row, column]) => {
+    let sum = bias?.data[o!] ?? 0;
+    for (let c = 0; c < C; c++) {
+      for (let i = 0; i < kernel.size; i++) {
+        for (let j = 0; j < kernel.size; j++) {
+          const [y, z] = [row! + i - margin, column! + j - margin];
+          if (y >= 0 && y < H && z >= 0 && z < W) sum += kernel.weight(o!, c, i, j) * at(x, [b!, c, y, z]);
+        }
+      }
+    }
+    return sum;
+  });
+}
+
+interface Kernel {
+  readonly size: number;
+  readonly weight: (o: number, c: number, i: number, j: number) => number;
+}
+
+const conv = ([x, w, bias]: readonly Dense[]): Dense =>
+  convolve(x!, bias, w!.shape[0]!, { size: w!.shape[2]!, weight: (o, c, i, j) => at(w!, [o, c, i, j]) });
+
+/** The same by the kernel turned by 180° and with its channels exchanged. */
+const convTranspose = ([x, w]: readonly Dense[]): Dense => {
+  const last = w!.shape[2]! - 1;
+  const weight: Kernel["weight"] = (o, c, i, j) => at(w!, [c, o, last - i, last - j]);
+  return convolve(x!, undefined, w!.shape[1]!, { size: last + 1, weight });
+};
+
+/** Cells of 2 × 2 pixels, each folded to one number. */
+const pool = ([x]: readonly Dense[], fold: Fold): Dense =>
+  generate([x!.shape[0]!, x!.shape[1]!, x!.shape[2]! / 2, x!.shape[3]! / 2], ([b, c, i, j]) =>
+    fold([0, 1, 2, 3].map((k) => at(x!, [b!, c!, 2 * i! + (k >> 1), 2 * j! + (k & 1)]))),
+  );
+
+/** Nearest neighbour, rounded down, by whole factors. */
+const enlarge = (x: Dense, scales: readonly number[]): Dense =>
+  generate(
+    x.shape.map((d, axis) => d * scales[axis]!),
+    (index) =>
+      at(
+        x,
+        index.map((v, axis) => Math.floor(v / scales[axis]!)),
+      ),
+  );
+
 const gather = (x: Dense, indices: Dense) =>
   generate([...indices.shape, ...x.shape.slice(1)], (index) => {
     const rank = indices.shape.length;
@@ -240,6 +290,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   MatMul: ([a, b]) => matMul(a!, b!),
   FusedMatMul: ([a, b], { attributes: { transA, transB, transBatchA, transBatchB, alpha = 1 } }) =>
     map((v) => v * (alpha as number), matMul(oriented(a!, transA, transBatchA), oriented(b!, transB, transBatchB))),
+  Conv: conv,
+  ConvTranspose: convTranspose,
+  MaxPool: (inputs) => pool(inputs, maximum),
+  AveragePool: (inputs) => pool(inputs, mean),
+  Resize: ([x, , scales]) => enlarge(x!, ints(scales!)),
   LayerNormalization: (inputs, { attributes }) => layerNormalization(inputs, attributes.epsilon as number),
   Softmax: ([x]) => softmax(x!),
   LogSoftmax: ([x]) => map(Math.log, softmax(x!)),

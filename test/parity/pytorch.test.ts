@@ -1,5 +1,7 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { stateDict } from "../../src/checkpoint/modules.ts";
+import type { PickleRecord } from "../../src/checkpoint/pickle.ts";
 import { parsePytorch } from "../../src/checkpoint/pytorch.ts";
 import type { BeitError } from "../../src/platform/errors.ts";
 import { asFloat32 } from "../../src/tensor/half.ts";
@@ -79,6 +81,60 @@ describe("checkpoints around a state dict", () => {
 
   it("DistributedDataParallel: every name with module.", () => {
     expect([...parse("distributed.pth").keys()]).toEqual(["a", "b"]);
+  });
+});
+
+describe("DALL-E's encoder as a whole module", () => {
+  const file = "../dall_e/encoder.pkl";
+
+  it("has the names of its state dict, in order", () => {
+    const names = [...parse(file).keys()];
+    expect(names).toHaveLength(42);
+    expect(names.slice(0, 4)).toEqual([
+      "blocks.input.w",
+      "blocks.input.b",
+      "blocks.group_1.block_1.res_path.conv_1.w",
+      "blocks.group_1.block_1.res_path.conv_1.b",
+    ]);
+    expect(names.slice(10, 11)).toEqual(["blocks.group_2.block_1.id_path.w"]);
+  });
+
+  it("is read or refused with bytes changed or cut off, and never fails otherwise", () => {
+    const bytes = load(file);
+    for (let at = 0; at < bytes.length; at += 97) {
+      expect(outcome(file, bytes.with(at, bytes[at]! ^ 0x41))).toMatch(/^(read$|checkpoint\/)/);
+      expect(outcome(file, bytes.slice(0, at))).toMatch(/^checkpoint\//);
+    }
+  });
+});
+
+describe("modules of a small file that ask for endless work", () => {
+  const record = (parts: Map<unknown, unknown>): PickleRecord => ({
+    kind: "record",
+    name: "torch.nn.modules.container.Sequential",
+    state: new Map([
+      ["_parameters", new Map()],
+      ["_modules", parts],
+    ]),
+  });
+
+  it("are refused: a part of itself, a part used twice, very many levels", () => {
+    const parts = new Map<unknown, unknown>();
+    const cycle = record(parts);
+    parts.set("self", cycle);
+    const leaf = record(new Map());
+    const shared = record(
+      new Map([
+        ["a", leaf],
+        ["b", leaf],
+      ]),
+    );
+    let deep = leaf;
+    for (let i = 0; i < 100; i++) deep = record(new Map([["x", deep]]));
+    for (const module of [cycle, shared, deep]) {
+      expect(() => stateDict(module, "m")).toThrow("repeats or is too deep");
+    }
+    expect(() => stateDict({ ...leaf, state: new Map() }, "m")).toThrow("has no dict _parameters");
   });
 });
 
