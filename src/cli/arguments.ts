@@ -1,4 +1,5 @@
 import { InvalidArgumentError } from "commander";
+import type { ProbePooling } from "../evaluate/probe.ts";
 
 /** An option's text as a whole number from `least` on. */
 export function wholeNumber(least: number): (text: string) => number {
@@ -39,4 +40,17 @@ export function names(text: string): string[] {
   const list = text.split(",").map((name) => name.trim());
   if (list.every((name) => name !== "")) return list;
   throw new InvalidArgumentError("Expected names separated by commas.");
+}
+
+/** An option's text as `all`, or as layers by number. */
+export function layerNumbers(text: string): number[] | "all" {
+  return text.trim() === "all" ? "all" : names(text).map(wholeNumber(1));
+}
+
+/** An option's text as a list of poolings. */
+export function poolings(text: string): ProbePooling[] {
+  const list = names(text);
+  const known = (name: string): name is ProbePooling => name === "cls" || name === "mean" || name === "concat";
+  if (list.every(known)) return list;
+  throw new InvalidArgumentError("Expected cls, mean or concat, separated by commas.");
 }

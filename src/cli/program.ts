@@ -1,11 +1,12 @@
 import { Command, Option } from "commander";
 import type { Precision } from "../evaluate/quantized.ts";
 import { packageVersion } from "../platform/package.ts";
-import { names, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
+import { layerNumbers, names, poolings, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { PredictOptions } from "./predict.ts";
+import type { ProbeCommandOptions } from "./probe.ts";
 import type { QuantizeCommandOptions } from "./quantize.ts";
 import type { ServeOptions } from "./serve.ts";
 import { shard } from "./shard.ts";
@@ -29,6 +30,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addEvaluate,
     addPredict,
     addExplain,
+    addProbe,
     addInfo,
     addForward,
     addConvert,
@@ -149,6 +151,30 @@ function addExplain(program: Command, finished: Finished): void {
     .action(async (images: string[], options: ExplainOptions) => {
       const { runExplain } = await import("./explain.ts");
       finished(await runExplain(images, options));
+    });
+}
+
+function addProbe(program: Command, finished: Finished): void {
+  program
+    .command("probe")
+    .description("measure what a frozen encoder knows, layer by layer: linear probe and nearest neighbours")
+    .argument("<model>", MODEL)
+    .argument("<dataset>", "labelled folder of images, as for train")
+    .option("--layers <numbers>", 'all, or numbers from 1 separated by commas, e.g. "6,9,12"', layerNumbers, "all")
+    .option("--pool <kinds>", "cls, mean (of the patches), concat (both), separated by commas", poolings, [
+      "cls",
+      "mean",
+      "concat",
+    ])
+    .option("--knn <k>", "nearest neighbours that vote", wholeNumber(1), 20)
+    .option("--seed <n>", "of the drawn split and of cross-validation", wholeNumber(0), 42)
+    .option("--json", "print JSON")
+    .option("-o, --output <file>", "write the report there instead of printing it")
+    .option("--svg <file>", "write a plot over the layers as well")
+    .option("--workers <n>", "threads", wholeNumber(1))
+    .action(async (model: string, dataset: string, options: ProbeCommandOptions) => {
+      const { runProbe } = await import("./probe.ts");
+      finished(await runProbe(model, dataset, options));
     });
 }
 
