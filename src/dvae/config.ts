@@ -86,7 +86,7 @@ export const codesPerSide = ({ imageSize }: DvaeConfig): number => imageSize / C
 const full = parseDvaeConfig({}, "defaults");
 
 /**
- * Sizes by name: `full` is DALL-E's (Ramesh et al. 2021, appendix A.1), the others are its shape with fewer channels and
+ * Sizes by name: `full` is DALL-E's (Ramesh et al. 2021), the others are its shape with fewer channels and
  * codes, for machines without a GPU. All see pictures of 112 px as 14 × 14 codes.
  */
 export const dvaePresets = {

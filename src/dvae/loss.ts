@@ -11,7 +11,7 @@ import { encode } from "./encoder.ts";
 /**
  * Mean over pixels and channels of −ln of the logit-Laplace density, of mapped pixels x in (0, 1):
  * f(x) = exp(−|logit x − μ| / b) / (2 b x (1 − x)).
- * @see Ramesh et al. 2021, appendix A.3
+ * @see Ramesh et al. 2021, "Zero-shot text-to-image generation" (logit-Laplace distribution)
  */
 export function logitLaplaceLoss({ location, logScale }: PixelDistribution, mapped: Value): Value {
   const complement = sub(scalar(1), mapped);
@@ -61,8 +61,9 @@ export interface TokenizerLoss {
 
 /**
  * The relaxed evidence lower bound, negated, per pixel and channel: −ln f + β KL / (3 · 8²), since the divergence is per
- * place, of which there is one for that many numbers. DALL-E's β is 6.6.
- * @see Ramesh et al. 2021, section 2.1 and appendix A.2
+ * place, of which there is one for that many numbers. DALL-E's β is said to be 6.6; neither it nor the division has been
+ * checked against the paper's text.
+ * @see Ramesh et al. 2021, "Zero-shot text-to-image generation"
  */
 export function tokenizerLoss(scope: Scope, config: DvaeConfig, inputs: TokenizerInputs): TokenizerLoss {
   const { mapped, uniform, inverseTemperature, divergenceWeight } = inputs;
