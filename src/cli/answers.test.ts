@@ -57,18 +57,22 @@ describe("answers of an interrupted run", () => {
 
   it("are not taken for those of another model, option or list", async () => {
     const text = await interrupted();
-    const failures: [Promise<Answers>, string, string][] = [
-      [open({ ...conditions, model: "beef" }), "predict/other-conditions", "was begun with another model; remove it"],
-      [open({ ...conditions, topK: 5 }), "predict/other-conditions", "was begun with topK 2, not 5"],
+    const failures: [() => Promise<Answers>, string, string][] = [
       [
-        open(conditions, ["a.jpg", "c.jpg"]),
+        () => open({ ...conditions, model: "beef" }),
+        "predict/other-conditions",
+        "was begun with another model; remove it",
+      ],
+      [() => open({ ...conditions, topK: 5 }), "predict/other-conditions", "was begun with topK 2, not 5"],
+      [
+        () => open(conditions, ["a.jpg", "c.jpg"]),
         "predict/other-pictures",
         "answer 2 is of b.jpg, the list has c.jpg there",
       ],
-      [open(conditions, ["a.jpg"]), "predict/other-pictures", "the list has no more pictures there"],
+      [() => open(conditions, ["a.jpg"]), "predict/other-pictures", "the list has no more pictures there"],
     ];
     for (const [failing, code, message] of failures) {
-      await expect(failing).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
+      await expect(failing()).rejects.toMatchObject({ code, message: expect.stringContaining(message) });
     }
     expect(readFileSync(path, "utf8")).toBe(text);
   });

@@ -23,9 +23,11 @@ describe("golden model.safetensors", () => {
     const tensors = read(`${name}/model.safetensors`);
     const { case: key = name, weights } = json(`${name}/meta.json`);
     expect([...tensors.keys()].sort()).toEqual(Object.keys(weights).sort());
-    for (const [tensor, { shape, scale, offset }] of Object.entries<{ shape: number[]; scale: number; offset: number }>(
-      weights,
-    )) {
+    for (const [tensor, { shape, scale, offset = 0 }] of Object.entries<{
+      shape: number[];
+      scale: number;
+      offset?: number;
+    }>(weights)) {
       const expected = hashValues(`${key}:${tensor}`, sizeOf(shape), scale, offset);
       expect(tensors.get(tensor), tensor).toEqual(float32(expected, shape));
     }
