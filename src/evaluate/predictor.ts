@@ -120,7 +120,7 @@ export async function startPredictor(
   checkProcessor({ config, processor });
   const workers = options.workers ?? usualWorkers(config);
   const batch: BatchOptions = {
-    model: model,
+    model,
     threads: Math.max(1, Math.floor(coreCount() / Math.max(1, workers))),
     processor,
     shape: [config.numChannels, ...config.imageSize],
