@@ -5,7 +5,7 @@ import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import autocannon from "autocannon";
-import { loadModel } from "../dist/evaluate/model.js";
+import { loadClassifier, shippedModel } from "../dist/evaluate/pipeline.js";
 import { createPredictor } from "../dist/evaluate/predictor.js";
 import { describeMachine } from "./machine.mjs";
 import { median, pairedRatios } from "./statistics.mjs";
@@ -89,7 +89,7 @@ const describe = ({ rate, served, refused, other, errors }) =>
   `${rate.toFixed(1)}/s, ${served.length} served (p99 ${percentile(served, 0.99).toFixed(0)} ms), ${refused.length} refused (p99 ${percentile(refused, 0.99).toFixed(0)} ms), ${other} others, ${errors} errors`;
 
 async function throughput(url, pictures) {
-  const predictor = await createPredictor(await loadModel(new URL("models/face-mask", root).pathname));
+  const predictor = await createPredictor(await loadClassifier(shippedModel(), { precision: "auto" })); // as serve does
   const [bulk, served] = [[], []];
   for (let round = 0; round < ROUNDS; round++) {
     bulk.push(await bulkRate(predictor, pictures));
