@@ -9,12 +9,6 @@ export interface LabelledFeatures {
 /** Number of features of a sample. */
 export const widthOf = ({ features, labels }: LabelledFeatures): number => features.length / labels.length;
 
-/** Rows [from, to) of a table, as views. */
-export const rowsOf = (table: LabelledFeatures, from: number, to: number): LabelledFeatures => {
-  const D = widthOf(table);
-  return { features: table.features.subarray(from * D, to * D), labels: table.labels.subarray(from, to) };
-};
-
 /** Mean and 1 / standard deviation of every feature; a constant feature gets 0. */
 export function standardisation(table: LabelledFeatures): { mean: Float64Array; scale: Float64Array } {
   const D = widthOf(table);

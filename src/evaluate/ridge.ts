@@ -5,8 +5,10 @@ import { BeitError } from "../platform/errors.ts";
 import { evaluate } from "../session/session.ts";
 import { random } from "../tensor/random.ts";
 import { float32 } from "../tensor/tensor.ts";
+import { balancedAccuracyOf, confusionMatrix } from "./classification.ts";
 import { type LabelledFeatures, standardisation, widthOf } from "./features-table.ts";
 import { type LinearLayer, linearLogits } from "./linear-probe.ts";
+import { outcomesOf } from "./logits.ts";
 
 /** How a ridge classifier is fitted. */
 export interface RidgeOptions {
@@ -109,17 +111,10 @@ function unstandardised(
   return { weight: plain, bias: shifted };
 }
 
-/** Mean over the classes present of the share found. */
-function balancedAccuracy(logits: Float32Array, labels: Int32Array): number {
-  const K = logits.length / labels.length;
-  const [found, all] = [new Float64Array(K), new Float64Array(K)];
-  for (let i = 0; i < labels.length; i++) {
-    const row = logits.subarray(i * K, (i + 1) * K);
-    all[labels[i]!]!++;
-    if (row.indexOf(row.reduce((a, b) => Math.max(a, b))) === labels[i]) found[labels[i]!]!++;
-  }
-  const recalls = [...all].flatMap((count, k) => (count > 0 ? [found[k]! / count] : []));
-  return recalls.reduce((a, b) => a + b, 0) / recalls.length;
+/** Mean recall of the classes present. */
+function balancedAccuracy(logits: Float32Array, labels: Int32Array, K: number): number {
+  const classes = Array.from({ length: K }, (_, k) => `${k}`);
+  return balancedAccuracyOf(confusionMatrix(labels, outcomesOf({ logits, labels, classes }).predicted, K));
 }
 
 /** Rows of a table by their indices. */
@@ -174,7 +169,7 @@ export async function fitRidge(table: LabelledFeatures, options: RidgeOptions): 
     );
   const scored = strengths.map((strength) => {
     const scores = parts.map((part, f) =>
-      balancedAccuracy(linearLogits(layerWithout(f, strength), part.features), part.labels),
+      balancedAccuracy(linearLogits(layerWithout(f, strength), part.features), part.labels, K),
     );
     return { strength, crossValidated: scores.reduce((a, b) => a + b, 0) / folds };
   });
