@@ -13,7 +13,7 @@ import { calibrate } from "../dist/quantize/calibrate.js";
 import { evaluate } from "../dist/session/session.js";
 import { random } from "../dist/tensor/random.js";
 import { sizeOf } from "../dist/tensor/tensor.js";
-import { drawNoise, fineTuneStep } from "../dist/train/fine-tune.js";
+import { drawNoise, fineTuneStep } from "../dist/train/fine-tune-step.js";
 
 /** A preset as it is fine-tuned by default: 224 px, drop-path 0.1; two labels. */
 export const configOf = (preset) => ({ ...presets[preset], labels: ["no", "yes"] });

@@ -21,5 +21,6 @@ export type { ImageProcessor } from "./image/processor.ts";
 export { BeitError } from "./platform/errors.ts";
 export { type EvaluateOptions, type Evaluation, evaluateDataset as evaluate } from "./report/evaluate.ts";
 export type { Tensor } from "./tensor/tensor.ts";
-export { type RunOptions, type TrainEvent, type TrainResult, train } from "./train/loop.ts";
+export { type TrainEvent, type TrainResult, train } from "./train/fine-tune.ts";
 export { parseRecipe, type Recipe } from "./train/recipe.ts";
+export type { RunOptions } from "./train/run.ts";

@@ -6,7 +6,7 @@ import { defaultProcessor } from "../../dist/image/processor.js";
 import { clipCoefficient, globalNorm } from "../../dist/optim/clip.js";
 import { parameterGroups } from "../../dist/optim/groups.js";
 import { updateParameters, zeroMoments } from "../../dist/optim/update.js";
-import { fineTuneStep, microBatches } from "../../dist/train/fine-tune.js";
+import { fineTuneStep, microBatches } from "../../dist/train/fine-tune-step.js";
 import { parseRecipe } from "../../dist/train/recipe.js";
 import { createStepper } from "../../dist/train/stepper.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";

@@ -5,7 +5,7 @@ import { namesIn } from "../platform/runs.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
 import { countText, durationText } from "../report/numbers.ts";
 import { finishRun } from "../report/run.ts";
-import type { StartReport, StepReport } from "../train/loop.ts";
+import type { StartReport, StepReport } from "../train/events.ts";
 import { parseRecipe, type Recipe } from "../train/recipe.ts";
 import { type StageResults, type StagesEvent, trainStages } from "../train/stages.ts";
 

@@ -1,6 +1,7 @@
 import { BeitError } from "../platform/errors.ts";
-import { absolutePath, compareCodePoints, pathKind } from "../platform/folders.ts";
+import { absolutePath, compareCodePoints, pathKind, walkFiles } from "../platform/folders.ts";
 import { classesOf, requireEveryClass, requireFullClasses } from "./classes.ts";
+import { isImageName } from "./images.ts";
 import { type Layout, readLayout } from "./layout.ts";
 import { canonicalSplit, type Entry } from "./metadata.ts";
 import type { Dataset, Sample } from "./sample.ts";
@@ -46,6 +47,37 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
   const dataset =
     split === "unlabelled" ? openUnlabelled(place, layout, options) : await openLabelled(place, layout, split, options);
   return finish(dataset, options);
+}
+
+/**
+ * Opens pictures to learn from without labels: all that the folder's metadata or splits name, or else every picture in
+ * it, however deep; the test split stays out. `validation` is that split, or drawn from the others where there is none.
+ * @throws BeitError `dataset/missing`, `dataset/unreadable`, `dataset/no-images`, and for metadata as `openDataset`
+ */
+export async function openUnsupervised(
+  root: string,
+  { seed, validationFraction }: { readonly seed: number; readonly validationFraction: number },
+): Promise<{ train: Sample[]; validation: Sample[] }> {
+  const place = absolutePath(root);
+  await requireFolder(place);
+  const layout = await readLayout(place).catch(asUnreadable);
+  const entries = layout.plain ? await everyPicture(place) : layout.entries;
+  const placed = entries
+    .map((entry) => ({ ...sampleOf(entry, place, -1), split: entry.split }))
+    .sort((a, b) => compareCodePoints(a.id, b.id));
+  const own = placed.filter(({ split }) => split === "validation");
+  const rest = placed.filter(({ split }) => split !== "validation" && split !== "test");
+  const { train, validation } = own.length
+    ? { train: rest, validation: own }
+    : splitSamples(rest, validationFraction, seed);
+  if (train.length === 0) throw new BeitError("dataset/no-images", `${root}: no pictures to learn from`);
+  return { train, validation };
+}
+
+async function everyPicture(root: string): Promise<Entry[]> {
+  const names = await walkFiles(root).catch(asUnreadable);
+  const rest = { label: undefined, split: undefined, group: undefined, attributes: {} };
+  return names.filter(isImageName).map((id) => ({ id, ...rest }));
 }
 
 function openUnlabelled(root: string, layout: Layout, options: DatasetOptions): Dataset {

@@ -10,6 +10,8 @@ export interface Layout {
   notImages: number;
   /** Class folders without a picture. */
   emptyClasses: { split: string | undefined; folder: string }[];
+  /** Neither metadata nor folders of splits: any folder of pictures. */
+  plain: boolean;
 }
 
 const unlabelledName = /^unlabel+ed$/i;
@@ -24,7 +26,8 @@ const notClasses = /^(unlabel+ed|__MACOSX)$/i; // pictures for pre-training; wha
 export async function readLayout(root: string): Promise<Layout> {
   const names = await listFolder(root);
   const metadata = metadataIn(names);
-  if (metadata) return { ...(await readMetadata({ root, folder: "", name: metadata })), emptyClasses: [] };
+  if (metadata)
+    return { ...(await readMetadata({ root, folder: "", name: metadata })), emptyClasses: [], plain: false };
   const folders = names.filter(({ kind }) => kind === "folder").map(({ name }) => name);
   const splits = splitFolders(root, folders);
   const parts =
@@ -37,6 +40,7 @@ export async function readLayout(root: string): Promise<Layout> {
     entries: parts.flatMap(({ entries }) => entries),
     notImages: parts.reduce((sum, part) => sum + part.notImages, 0),
     emptyClasses: parts.flatMap(({ emptyClasses }) => emptyClasses),
+    plain: splits.size === 0,
   };
 }
 
@@ -57,16 +61,18 @@ function splitFolders(root: string, folders: readonly string[]): Map<string, str
   return splits;
 }
 
-async function readSplit(root: string, split: string, name: string): Promise<Layout> {
+type Part = Omit<Layout, "plain">;
+
+async function readSplit(root: string, split: string, name: string): Promise<Part> {
   const metadata = metadataIn(await listFolder(`${root}/${name}`));
   if (!metadata) return readClasses(root, `${name}/`, split);
   return { ...(await readMetadata({ root, folder: `${name}/`, name: metadata, split })), emptyClasses: [] };
 }
 
 /** Every folder in `prefix` is a class. */
-async function readClasses(root: string, prefix: string, split: string | undefined): Promise<Layout> {
+async function readClasses(root: string, prefix: string, split: string | undefined): Promise<Part> {
   const names = await listFolder(`${root}/${prefix}`);
-  const layout: Layout = {
+  const layout: Part = {
     entries: [],
     notImages: names.filter(({ kind }) => kind === "file").length,
     emptyClasses: [],
@@ -86,7 +92,7 @@ async function readFolder(
   prefix: string,
   label: string | undefined,
   split: string | undefined,
-): Promise<Layout> {
+): Promise<Part> {
   const names = await walkFiles(`${root}/${prefix}`);
   const images = names.filter(isImageName);
   const attributes: Record<string, string> = split === undefined ? {} : { split };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { presets } from "../beit/config.ts";
 import { defaultProcessor } from "../image/processor.ts";
-import type { TrainResult } from "../train/loop.ts";
+import type { TrainResult } from "../train/fine-tune.ts";
 import { parseRecipe, stagesOf } from "../train/recipe.ts";
 import { evaluationReport } from "./evaluate.ts";
 import type { RunSummary } from "./run.ts";

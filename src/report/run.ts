@@ -5,7 +5,7 @@ import { inferenceModel } from "../evaluate/predictor.ts";
 import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
-import type { TrainResult } from "../train/loop.ts";
+import type { TrainResult } from "../train/fine-tune.ts";
 import { type Recipe, stagesOf } from "../train/recipe.ts";
 import type { StageResults } from "../train/stages.ts";
 import { formatAccounting, type TrainingRun, trainerMetricsOf } from "./accounting.ts";

@@ -21,8 +21,8 @@ const runState = z.object({
   step: z.number().int().min(0),
   /** Sum of the step losses so far. */
   lossSum: z.number(),
-  /** Losses of the steps since the last report. */
-  recentLosses: z.array(z.number()),
+  /** Loss and other figures of the steps since the last report. */
+  recent: z.array(z.record(z.string(), z.number())).default([]),
   /** Seconds so far, over all sessions of the run, and those of them spent evaluating and saving. */
   seconds: z.number(),
   pausedSeconds: z.number(),

@@ -1,10 +1,12 @@
-import { openDataset } from "../dataset/folder.ts";
+import { openDataset, openUnsupervised } from "../dataset/folder.ts";
 import { type Occlusion, parseOcclusion } from "../dataset/occlusion.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { type BatchPlan, balanceWeights, epochOrder, planBatches } from "../dataset/sampler.ts";
+import { splitSamples } from "../dataset/split.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest, readText } from "../platform/files.ts";
 import type { Recipe } from "./recipe.ts";
+import type { Settings } from "./settings.ts";
 
 /** The pictures of a run. */
 export interface TrainingData {
@@ -12,8 +14,8 @@ export interface TrainingData {
   /** Training pictures, those of `extra` included. */
   readonly samples: readonly Sample[];
   readonly validation: readonly Sample[];
-  /** Expected draws of each training picture in an epoch. */
-  readonly weights: Float64Array;
+  /** Expected draws of each training picture in an epoch; absent: each once. */
+  readonly weights?: Float64Array | undefined;
   /** Draws per epoch. */
   readonly epochLength: number;
   readonly occlusion: Occlusion | undefined;
@@ -30,7 +32,8 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
   };
   const train = await openDataset(root, { ...options, split: "train" });
   const validation = await openDataset(root, { ...options, split: "validation", classes: train.classes });
-  const samples: Sample[] = [...train.samples];
+  const samples: Sample[] = [...splitSamples(train.samples, 1 - recipe.labelFraction, recipe.seed).train];
+  const labelled = samples.length;
   const multipliers = new Array<number>(samples.length).fill(1);
   for (const { split, label, share } of recipe.extra) {
     const index = train.classes.indexOf(label);
@@ -39,13 +42,16 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
       throw new BeitError("recipe/unknown-class", `extra: the class ${label} is not one of the data set's: ${known}`);
     }
     const more = (await openDataset(root, { seed: recipe.seed, split })).samples.map((s) => ({ ...s, label: index }));
-    const factor = share === undefined ? 1 : (share * train.samples.length) / more.length;
+    const factor = share === undefined ? 1 : (share * labelled) / more.length;
     samples.push(...more);
     multipliers.push(...more.map(() => factor));
   }
   const epochLength = Math.round(multipliers.reduce((a, b) => a + b, 0));
   const base = recipe.balance ? balanceWeights(samples, recipe.balance.by, recipe.balance.temper) : undefined;
-  const weights = Float64Array.from(multipliers, (factor, i) => factor * (base ? base[i]! * samples.length : 1));
+  const plain = !recipe.balance && recipe.extra.every(({ share }) => share === undefined);
+  const weights = plain
+    ? undefined
+    : Float64Array.from(multipliers, (factor, i) => factor * (base ? base[i]! * samples.length : 1));
   const painting = recipe.occlusion && (await readText(recipe.occlusion));
   return {
     classes: train.classes,
@@ -58,24 +64,48 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
   };
 }
 
+/**
+ * Opens pictures to learn from without labels: all that a folder holds in any layout, its test split excepted. The
+ * validation split, or a drawn part where there is none, is kept back to measure on.
+ * @throws BeitError as `openDataset`
+ */
+export async function openPictures(
+  root: string,
+  { seed, validationFraction }: Pick<Settings, "seed" | "validationFraction">,
+): Promise<TrainingData> {
+  const { train, validation } = await openUnsupervised(root, { seed, validationFraction });
+  return {
+    classes: [],
+    samples: train,
+    validation,
+    epochLength: train.length,
+    occlusion: undefined,
+    fingerprint: digest(train.map(({ id }) => id).join("\n")),
+  };
+}
+
 /** Full batches of one epoch, from batch `from` on. */
-export function epochPlan(data: TrainingData, recipe: Recipe, epoch: number, from: number): BatchPlan[] {
-  const plain = !recipe.balance && recipe.extra.every(({ share }) => share === undefined);
+export function epochPlan(
+  { samples, epochLength, weights }: Pick<TrainingData, "samples" | "epochLength" | "weights">,
+  { seed, batchSize }: Pick<Settings, "seed" | "batchSize">,
+  epoch: number,
+  from: number,
+): BatchPlan[] {
   const order = epochOrder({
-    length: data.samples.length,
+    length: samples.length,
     epoch,
-    seed: recipe.seed,
-    count: data.epochLength,
-    ...(plain ? {} : { weights: data.weights }),
+    seed,
+    count: epochLength,
+    ...(weights ? { weights } : {}),
   });
-  return planBatches(order, { batchSize: recipe.batchSize, epoch, dropLast: true, from });
+  return planBatches(order, { batchSize, epoch, dropLast: true, from });
 }
 
 /** Optimizer steps of an epoch. @throws BeitError `recipe/batch-too-large` when there is not one full batch */
-export function stepsPerEpoch(data: TrainingData, recipe: Recipe): number {
+export function stepsPerEpoch(data: Pick<TrainingData, "epochLength">, recipe: Pick<Settings, "batchSize">): number {
   const steps = Math.floor(data.epochLength / recipe.batchSize);
   if (steps === 0) {
-    const message = `batchSize ${recipe.batchSize}: the training split has only ${data.epochLength} pictures`;
+    const message = `batchSize ${recipe.batchSize}: there are only ${data.epochLength} training pictures`;
     throw new BeitError("recipe/batch-too-large", message);
   }
   return steps;

@@ -1,117 +1,106 @@
-import { type BeitConfig, windowOf } from "../beit/config.ts";
-import { cellPatches } from "../beit/mask.ts";
-import { classify, type PatchSubset } from "../beit/model.ts";
-import { relativePositionIndex } from "../beit/position.ts";
-import { trainingGraphs } from "../graph/training.ts";
-import { softCrossEntropy } from "../nn/loss.ts";
-import { batchInput, createScope, createTrace, type NoiseSpec, type Trace } from "../nn/scope.ts";
-import { BeitError } from "../platform/errors.ts";
-import { random } from "../tensor/random.ts";
-import { sizeOf } from "../tensor/tensor.ts";
-import type { MicroBatch } from "./stepper.ts";
+import { serializeConfig, WIDE } from "../beit/config.ts";
+import { writeFolder } from "../checkpoint/folder.ts";
+import type { ClassificationMetrics } from "../evaluate/classification.ts";
+import { loadModel } from "../evaluate/model.ts";
+import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
+import { defaultProcessor, serializeImageProcessor } from "../image/processor.ts";
+import { parameterGroups } from "../optim/groups.ts";
+import { openTrainingData } from "./data.ts";
+import type { RunEvent } from "./events.ts";
+import { fineTuneStep, microBatches } from "./fine-tune-step.ts";
+import { type RunResult, runTask } from "./loop.ts";
+import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { RunOptions } from "./run.ts";
+import { microBatchOf } from "./settings.ts";
+import { startModel } from "./start.ts";
+import type { Task } from "./task.ts";
 
-/** The fine-tuning step of a configuration: its graphs, and how a batch becomes micro-batches. */
-export function fineTuneStep(config: BeitConfig, microBatch: number, patchesPerCell = 4) {
-  const trace = createTrace();
-  const [height, width] = config.imageSize;
-  const pixels = batchInput(trace, "pixel_values", [microBatch, config.numChannels, height, width]);
-  const targets = batchInput(trace, "targets", [microBatch, config.labels.length]);
-  const subset = subsetInputs(trace, config, patchesPerCell);
-  const { logits } = classify(createScope(trace, true), config, pixels, subset);
-  const graphs = trainingGraphs({ loss: softCrossEntropy(logits, targets), logits }, trace.parameters);
-  const noise = [...trace.noise.values()];
+/** What a fine-tuning run tells as it goes. */
+export type TrainEvent = RunEvent<ClassificationMetrics>;
+
+/** A fine-tuning run that has ended. */
+export type TrainResult = RunResult<TrainedModel>;
+
+/**
+ * Fine-tunes a classifier and yields what happens; returns the weights that the validation metric chose.
+ * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
+ */
+export const train = (dataset: string, recipe: Recipe, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> =>
+  runTask(() => openFineTuning(dataset, recipe), options);
+
+/** Pictures of 224 px that go through the graph at once: activations stay in the last-level cache (docs/log.md). */
+const PICTURES_AT_ONCE = { narrow: 4, wide: 8 };
+
+/** That number for pictures of another size, or seen in part. */
+export function picturesAtOnce(imageSize: number, wide: boolean, share = 1): number {
+  const area = (imageSize / 224) ** 2 * share;
+  return Math.max(1, Math.round((wide ? PICTURES_AT_ONCE.wide : PICTURES_AT_ONCE.narrow) / area));
+}
+
+/** Opens data and model of a fine-tuning run. */
+export async function openFineTuning(
+  dataset: string,
+  recipe: Recipe,
+): Promise<Task<TrainedModel, ClassificationMetrics>> {
+  const data = await openTrainingData(dataset, recipe);
+  const { config, parameters, loaded, from } = await startClassifier(recipe, data.classes);
+  const wide = config.hiddenSize >= WIDE;
+  const microBatch = microBatchOf(recipe, picturesAtOnce(recipe.imageSize, wide, recipe.patchesPerCell / 4));
+  const step = fineTuneStep(config, microBatch, recipe.patchesPerCell);
+  const processor = defaultProcessor(config.imageSize);
+  const { augment, labelSmoothing, seed } = recipe;
   return {
-    graphs,
-    inputs: [...trace.inputs.values(), ...noise.map(({ value }) => value)],
-    drawPatches: subset ? patchDrawer(config, patchesPerCell) : undefined,
-    noise: noise.map(({ spec }) => spec),
-    parameters: new Map([...trace.parameters].map(([name, { shape }]) => [name, { shape }])),
+    recipe,
+    data,
+    unreadable: "throw",
+    parameters,
+    from,
+    loaded,
+    groups: parameterGroups(parameters, {
+      tradition: recipe.tradition,
+      weightDecay: recipe.weightDecay,
+      layerDecay: recipe.layerDecay,
+      muon: recipe.optimizer === "muon",
+      numLayers: config.numLayers,
+    }),
+    wide,
+    microBatch,
+    graphs: step.graphs,
+    inputs: step.inputs,
+    preparation: { size: config.imageSize, processor, augment, occlusion: data.occlusion },
+    microBatches: (batch) => microBatches(batch, step, { config, microBatch, labelSmoothing, seed }),
+    model: (values) => ({ config, processor, parameters: values }),
+    async evaluate(model) {
+      const metrics = await evaluateSamples(model, data.validation, data.classes);
+      const figures = {
+        eval_loss: metrics.loss,
+        eval_accuracy: metrics.accuracy,
+        eval_balanced_accuracy: metrics.balanced_accuracy,
+      };
+      return { metrics, figures, value: metrics[recipe.best] };
+    },
+    lessIsBetter: recipe.best === "loss",
+    save: (folder, model) =>
+      writeFolder(folder, {
+        config: serializeConfig(model.config, "classification"),
+        processor: serializeImageProcessor(model.processor),
+        tensors: model.parameters,
+      }),
+    load: loadModel,
+    parseRecipe: (json, name) => parseRecipe(json, {}, name),
+    close: async () => undefined,
   };
 }
 
-/** Graph inputs that choose the patches of a step; undefined when it looks at all of them. */
-function subsetInputs(trace: Trace, config: BeitConfig, patchesPerCell: number): PatchSubset | undefined {
-  if (patchesPerCell === 4) return undefined;
-  const [rows, columns] = windowOf(config);
-  const n = Math.ceil(rows / 2) * Math.ceil(columns / 2) * patchesPerCell;
-  if (rows % 2 || columns % 2) {
-    const message = `patchesPerCell ${patchesPerCell}: expected an even number of patches a side, got ${rows} x ${columns}`;
-    throw new BeitError("recipe/invalid", message);
-  }
-  return {
-    patches: batchInput(trace, "patches", [n], "int64"),
-    positions: batchInput(trace, "positions", [(n + 1) ** 2], "int64"),
-  };
-}
-
-/** Rows of targets [n, K]: 1 − s + s/K for the label, s/K elsewhere. */
-export function smoothedTargets(labels: Int32Array, classes: number, smoothing: number): Float32Array {
-  const targets = new Float32Array(labels.length * classes).fill(smoothing / classes);
-  for (const [row, label] of labels.entries()) {
-    targets[row * classes + label] = targets[row * classes + label]! + 1 - smoothing;
-  }
-  return targets;
-}
-
-/** Values of a noise input: every sample's entries are drawn from its own stream, 0 or 1 / keep. */
-export function drawNoise(spec: NoiseSpec, keys: readonly (readonly (number | string)[])[]): Float32Array {
-  const { shape, batchAxis, keep, name } = spec;
-  const values = new Float32Array(sizeOf(shape));
-  const inner = sizeOf(shape.slice(batchAxis + 1));
-  const batch = shape[batchAxis]!;
-  const outer = sizeOf(shape.slice(0, batchAxis));
-  for (const [b, key] of keys.entries()) {
-    const stream = random(...key, name);
-    for (let o = 0; o < outer; o++) {
-      const start = (o * batch + b) * inner;
-      for (let i = 0; i < inner; i++) values[start + i] = stream.uniform() < keep ? 1 / keep : 0;
-    }
-  }
-  return values;
-}
-
-/** Inputs that choose the patches of one micro-batch. */
-type PatchInputs = Record<keyof PatchSubset, BigInt64Array>;
-
-/** Draws the patches of a micro-batch: some of every 2 × 2 cell, so that no part of a picture goes unseen. */
-function patchDrawer(config: BeitConfig, patchesPerCell: number): (key: readonly number[]) => PatchInputs {
-  const window = windowOf(config);
-  const index = relativePositionIndex(window);
-  const N = window[0] * window[1] + 1;
-  return (key) => {
-    const patches = cellPatches(window, patchesPerCell, random(...key, "patches"));
-    const tokens = [0, ...Array.from(patches, (p) => p + 1)];
-    const positions = tokens.flatMap((i) => tokens.map((j) => BigInt(index[i * N + j]!)));
-    return { patches: BigInt64Array.from(patches, BigInt), positions: BigInt64Array.from(positions) };
-  };
-}
-
-/** One epoch's batch as the loader gives it. */
-export interface LabelledBatch {
-  readonly epoch: number;
-  /** Position in the epoch of the first sample. */
-  readonly first: number;
-  readonly pixels: Float32Array;
-  readonly labels: Int32Array;
-}
-
-/** Cuts a batch into micro-batches with their targets and noise; pixels are views. */
-export function microBatches(
-  batch: LabelledBatch,
-  step: Pick<ReturnType<typeof fineTuneStep>, "noise" | "drawPatches">,
-  options: { config: BeitConfig; microBatch: number; labelSmoothing: number; seed: number },
-): MicroBatch[] {
-  const { config, microBatch, labelSmoothing, seed } = options;
-  const classes = config.labels.length;
-  const length = batch.pixels.length / batch.labels.length;
-  return Array.from({ length: batch.labels.length / microBatch }, (_, i) => {
-    const from = i * microBatch;
-    const keys = Array.from({ length: microBatch }, (_, b) => [seed, batch.epoch, batch.first + from + b]);
-    return {
-      pixel_values: batch.pixels.subarray(from * length, (from + microBatch) * length),
-      targets: smoothedTargets(batch.labels.subarray(from, from + microBatch), classes, labelSmoothing),
-      ...step.drawPatches?.([seed, batch.epoch, batch.first + from]),
-      ...Object.fromEntries(step.noise.map((spec) => [spec.name, drawNoise(spec, keys)])),
-    };
+/** The classifier before its first step: of a checkpoint the encoder, and its head where the labels are the same. */
+export function startClassifier(recipe: Recipe, labels: readonly string[]) {
+  const imageSize = [recipe.imageSize, recipe.imageSize] as const;
+  const perLayer = recipe.positionBiasPerLayer
+    ? { useSharedRelativePositionBias: false, useRelativePositionBias: true }
+    : {};
+  return startModel(recipe, {
+    task: "classification",
+    configure: (config) => ({ ...config, ...perLayer, imageSize, labels, dropPathRate: recipe.dropPath }),
+    wanted: (name, { labels: theirs }) => !name.startsWith("classifier.") || labels.join("\n") === theirs.join("\n"),
   });
 }

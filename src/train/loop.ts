@@ -1,67 +1,19 @@
 import type { Batch } from "../dataset/loader.ts";
-import type { ClassificationMetrics } from "../evaluate/classification.ts";
-import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { clipCoefficient, firstNonFinite, globalNorm } from "../optim/clip.ts";
 import { updateEma } from "../optim/ema.ts";
 import { BeitError } from "../platform/errors.ts";
 import { lockFolder } from "../platform/runs.ts";
 import { type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
 import { epochPlan, type TrainingData } from "./data.ts";
-import { microBatches } from "./fine-tune.ts";
-import type { Recipe } from "./recipe.ts";
+import type { RunEvent, StartReport, StepReport } from "./events.ts";
+import { createMeter, type Measured } from "./meter.ts";
 import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
-import { copyAll, saveBest } from "./state.ts";
-
-export type { RunOptions } from "./run.ts";
-
-/** What a run tells as it goes. */
-export type TrainEvent =
-  | ({ readonly kind: "start" } & StartReport)
-  | ({ readonly kind: "step" } & StepReport)
-  | {
-      readonly kind: "evaluation";
-      readonly step: number;
-      readonly epoch: number;
-      readonly metrics: ClassificationMetrics;
-      /** Better than all before it. */
-      readonly best: boolean;
-    }
-  | { readonly kind: "checkpoint"; readonly step: number }
-  | { readonly kind: "interrupted"; readonly step: number };
-
-/** What is about to happen. */
-export interface StartReport {
-  /** Pictures drawn per epoch, and those validated on. */
-  readonly samples: number;
-  readonly validation: number;
-  readonly classes: readonly string[];
-  /** Scalar parameters of the model. */
-  readonly parameters: number;
-  /** The preset or checkpoint, and how many of its tensors were taken over. */
-  readonly from: string;
-  readonly loaded: number;
-  readonly totalSteps: number;
-  /** Steps done already, when resumed. */
-  readonly step: number;
-}
-
-/** Means since the last report. */
-export interface StepReport {
-  readonly step: number;
-  readonly totalSteps: number;
-  readonly epoch: number;
-  readonly loss: number;
-  readonly learningRate: number;
-  readonly gradientNorm: number;
-  readonly imagesPerSecond: number;
-  readonly etaSeconds: number;
-  /** Share of the time in which the step waited for pictures. */
-  readonly waitingShare: number;
-}
+import { BEST, copyAll } from "./state.ts";
+import type { Task } from "./task.ts";
 
 /** A finished (or interrupted) run. */
-export interface TrainResult {
-  readonly model: TrainedModel;
+export interface RunResult<Model> {
+  readonly model: Model;
   readonly state: RunState;
   readonly data: TrainingData;
   readonly totalSteps: number;
@@ -69,46 +21,55 @@ export interface TrainResult {
 }
 
 /**
- * Fine-tunes a classifier and yields what happens. Per step: read a batch, differentiate, clip, update, average; now and
- * then report, evaluate, save. The generator returns the weights that the validation metric chose.
+ * Runs a task and yields what happens. Per step: read a batch, differentiate, clip, update, average; now and then report,
+ * evaluate, save. The generator returns the weights that the evaluation chose.
+ * @param open makes the task once the folder is locked; it is closed in the end
  * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
  */
-export async function* train(
-  dataset: string,
-  recipe: Recipe,
+export async function* runTask<Model, Metrics>(
+  open: () => Promise<Task<Model, Metrics>>,
   options: RunOptions,
-): AsyncGenerator<TrainEvent, TrainResult> {
+): AsyncGenerator<RunEvent<Metrics>, RunResult<Model>> {
   const unlock = await lockFolder(options.output);
-  let run: Run | undefined;
+  let task: Task<Model, Metrics> | undefined;
+  let run: Run<Model, Metrics> | undefined;
   try {
     await removeLeftovers(options.output);
-    run = await openRun(dataset, recipe, options);
+    task = await open();
+    run = await openRun(task, options);
     yield { kind: "start", ...describeStart(run) };
     return yield* trainSteps(run, options);
   } finally {
     await run?.close();
+    await task?.close();
     await unlock();
   }
 }
 
-async function* trainSteps(run: Run, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> {
+async function* trainSteps<Model, Metrics>(
+  run: Run<Model, Metrics>,
+  options: RunOptions,
+): AsyncGenerator<RunEvent<Metrics>, RunResult<Model>> {
+  const { task, perEpoch, totalSteps } = run;
+  const { recipe, data } = task;
   const { state } = run.live;
-  const { perEpoch, totalSteps, recipe } = run;
   const due = (every: number) => state.step % Math.max(1, Math.round(every)) === 0 || state.step === totalSteps;
   const meter = createMeter();
-  const result = (interrupted: boolean): TrainResult => ({
+  const result = (interrupted: boolean): RunResult<Model> => ({
     model: (!interrupted && run.best) || currentModel(run),
     state,
-    data: run.data,
+    data,
     totalSteps,
     interrupted,
   });
   while (state.step < totalSteps) {
     for await (const batch of remainingBatches(run)) {
       meter.dataArrived();
-      const { learningRate, gradientNorm } = await takeStep(run, batch);
+      const messages = replaceUnreadable(run, batch);
+      if (messages.length) yield { kind: "unreadable", step: state.step, messages, total: run.unreadable.size };
+      const taken = await takeStep(run, batch);
       state.seconds += meter.stepDone(recipe.batchSize);
-      if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), learningRate, gradientNorm) };
+      if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), taken) };
       if (due(recipe.evaluateEvery * perEpoch)) yield await evaluateNow(run, options.output);
       const stopping = options.signal?.aborted ?? false;
       if (stopping || due(options.saveEvery ?? Math.min(perEpoch, 200))) {
@@ -128,25 +89,56 @@ async function* trainSteps(run: Run, options: RunOptions): AsyncGenerator<TrainE
 }
 
 /** The rest of the epoch at hand, but no more steps than the run has left. */
-function remainingBatches({ loader, data, recipe, live: { state }, perEpoch, totalSteps }: Run) {
+function remainingBatches<Model, Metrics>({
+  loader,
+  task,
+  live: { state },
+  perEpoch,
+  totalSteps,
+}: Run<Model, Metrics>) {
   const epoch = Math.floor(state.step / perEpoch);
-  const plan = epochPlan(data, recipe, epoch, state.step % perEpoch);
+  const plan = epochPlan(task.data, task.recipe, epoch, state.step % perEpoch);
   return loader.batches(plan.slice(0, totalSteps - state.step));
+}
+
+/**
+ * Puts a readable picture of the batch in the place of every unreadable one.
+ * @returns what is wrong with those that were not known before
+ * @throws BeitError of the first when no picture of the batch can be read
+ */
+function replaceUnreadable<Model, Metrics>({ unreadable }: Run<Model, Metrics>, batch: Batch): string[] {
+  const { errors, indices, labels } = batch;
+  if (errors.length === 0) return [];
+  if (errors.length === indices.length) throw errors[0]!.error;
+  const bad = new Set(errors.map(({ row }) => row));
+  const good = Array.from(indices.keys()).filter((row) => !bad.has(row));
+  for (const [i, { row }] of errors.entries()) {
+    const from = good[i % good.length]!;
+    for (const pixels of [batch.pixels, batch.tokenizerPixels]) {
+      const size = pixels.length / indices.length;
+      pixels.copyWithin(row * size, from * size, (from + 1) * size);
+    }
+    labels[row] = labels[from]!;
+  }
+  const fresh = errors.filter(({ index }) => !unreadable.has(index));
+  for (const { index } of fresh) unreadable.add(index);
+  return fresh.map(({ error }) => error.message);
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
 
+interface StepTaken {
+  readonly learningRate: number;
+  readonly gradientNorm: number;
+}
+
 /** One optimizer step; changes `run.live`. */
-async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number; gradientNorm: number }> {
-  const { live, recipe, start } = run;
+async function takeStep<Model, Metrics>(run: Run<Model, Metrics>, batch: Batch): Promise<StepTaken> {
+  const { live, task } = run;
+  const { recipe } = task;
   const { state } = live;
   const learningRate = run.rate(state.step);
-  const micros = microBatches(batch, run.step, {
-    config: start.config,
-    microBatch: run.microBatch,
-    labelSmoothing: recipe.labelSmoothing,
-    seed: recipe.seed,
-  });
+  const micros = await task.microBatches(batch, state.step);
   const { reports, gradients } = await run.stepper.step(live.parameters, micros);
   const loss = mean(reports.map((outputs) => outputs.loss![0]!));
   const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
@@ -154,7 +146,7 @@ async function takeStep(run: Run, batch: Batch): Promise<{ learningRate: number;
   requireFinite(state.step + 1, loss, gradientNorm, named);
   state.step++;
   state.lossSum += loss;
-  state.recentLosses.push(loss);
+  state.recent.push({ loss, ...task.figures?.(reports) });
   const clip = recipe.clipNorm === null ? 1 : clipCoefficient(gradientNorm, recipe.clipNorm);
   await run.updater.update(named, {
     lr: learningRate,
@@ -182,101 +174,60 @@ function requireFinite(
   throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);
 }
 
-/** Whether a value of the metric that chooses is better than the best so far. */
-function isBetter(recipe: Recipe, value: number, best: number | undefined): boolean {
-  if (best === undefined) return true;
-  return recipe.best === "loss" ? value < best : value > best;
-}
-
 /** Evaluates the model at hand and keeps it when it is the best so far. */
-async function evaluateNow(run: Run, output: string): Promise<TrainEvent> {
-  const { state } = run.live;
-  const model = currentModel(run);
-  const metrics = await evaluateSamples(model, run.data.validation, run.data.classes);
-  const value = metrics[run.recipe.best];
-  const best = isBetter(run.recipe, value, state.best?.value);
+async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: string): Promise<RunEvent<Metrics>> {
+  const { task, live } = run;
+  const { state } = live;
+  const { metrics, figures, value } = await task.evaluate(currentModel(run));
+  const before = state.best?.value;
+  const best = before === undefined || (task.lessIsBetter ? value < before : value > before);
   if (best) {
     state.best = { step: state.step, value };
-    run.best = { ...model, parameters: copyAll(model.parameters) };
-    await saveBest(output, run.best);
+    run.best = task.model(copyAll(live.average ?? live.parameters));
+    await task.save(`${output}/${BEST}`, run.best);
   }
   const epoch = state.step / run.perEpoch;
-  state.history.push({
-    step: state.step,
-    epoch,
-    eval_loss: metrics.loss,
-    eval_accuracy: metrics.accuracy,
-    eval_balanced_accuracy: metrics.balanced_accuracy,
-  });
+  state.history.push({ step: state.step, epoch, ...figures });
   return { kind: "evaluation", step: state.step, epoch, metrics, best };
 }
 
-function describeStart({ data, live, start, totalSteps }: Run): StartReport {
+function describeStart<Model, Metrics>({ task, live, totalSteps }: Run<Model, Metrics>): StartReport {
+  const { data, from, loaded } = task;
   return {
     samples: data.epochLength,
     validation: data.validation.length,
     classes: data.classes,
     parameters: [...live.parameters.values()].reduce((sum, { data: values }) => sum + values.length, 0),
-    from: start.from,
-    loaded: start.loaded.length,
+    from,
+    loaded: loaded.length,
     totalSteps,
     step: live.state.step,
   };
 }
 
 /** Means over the steps since the last report; also put into the history. */
-function report(run: Run, measured: Measured, learningRate: number, gradientNorm: number): StepReport {
-  const { live, perEpoch, totalSteps, recipe } = run;
+function report<Model, Metrics>(run: Run<Model, Metrics>, measured: Measured, taken: StepTaken): StepReport {
+  const { live, perEpoch, totalSteps, task } = run;
   const { state } = live;
-  const [step, epoch, loss] = [state.step, state.step / perEpoch, mean(state.recentLosses)];
-  state.recentLosses = [];
-  state.history.push({ step, epoch, loss, learning_rate: learningRate, grad_norm: gradientNorm });
+  const [step, epoch] = [state.step, state.step / perEpoch];
+  const means = Object.entries(state.recent[0]!).map(
+    ([name]) => [name, mean(state.recent.map((f) => f[name]!))] as const,
+  );
+  const { loss, ...figures } = Object.fromEntries(means) as { loss: number } & Record<string, number>;
+  state.recent = [];
+  const { learningRate, gradientNorm } = taken;
+  state.history.push({ step, epoch, loss, ...figures, learning_rate: learningRate, grad_norm: gradientNorm });
   const imagesPerSecond = measured.images / measured.seconds;
   return {
     step,
     totalSteps,
     epoch,
     loss,
+    figures,
     learningRate,
     gradientNorm,
     imagesPerSecond,
-    etaSeconds: ((totalSteps - step) * recipe.batchSize) / imagesPerSecond,
+    etaSeconds: ((totalSteps - step) * task.recipe.batchSize) / imagesPerSecond,
     waitingShare: measured.waitedSeconds / measured.seconds,
-  };
-}
-
-interface Measured {
-  readonly images: number;
-  readonly seconds: number;
-  readonly waitedSeconds: number;
-}
-
-/** Clock of the loop: waiting for data, stepping, pausing (evaluation and saving). */
-function createMeter() {
-  let mark = performance.now();
-  let [images, seconds, waitedSeconds, waitingNow] = [0, 0, 0, 0];
-  const lap = () => {
-    const elapsed = (performance.now() - mark) / 1000;
-    mark = performance.now();
-    return elapsed;
-  };
-  return {
-    dataArrived() {
-      waitingNow = lap();
-      waitedSeconds += waitingNow;
-    },
-    /** Seconds of the step, its waiting included. */
-    stepDone(count: number): number {
-      const elapsed = waitingNow + lap();
-      seconds += elapsed;
-      images += count;
-      return elapsed;
-    },
-    pauseDone: lap,
-    take(): Measured {
-      const measured = { images, seconds, waitedSeconds };
-      [images, seconds, waitedSeconds] = [0, 0, 0];
-      return measured;
-    },
   };
 }

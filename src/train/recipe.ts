@@ -1,9 +1,8 @@
 import { z } from "zod";
 import { isPreset } from "../beit/config.ts";
-import { AugmentRecipe } from "../image/augment.ts";
 import { BeitError } from "../platform/errors.ts";
+import { parseSettings, positive, settings } from "./settings.ts";
 
-const positive = z.number().int().positive();
 const fraction = z.number().min(0).max(1);
 
 /** Plain pictures that join the training set under one label. */
@@ -15,11 +14,8 @@ const extra = z.strictObject({
   share: z.number().positive().optional(),
 });
 
-/**
- * How to fine-tune: every choice that changes the weights, and nothing else. Absent keys take the defaults written here.
- * @see Bao, Dong, Wei 2021, appendix; Touvron et al. 2021 (DeiT) for training from scratch
- */
-export const Recipe = z.strictObject({
+/** The keys that say which model a run starts from, for all that train a BEiT. */
+export const modelSettings = {
   /** A preset (tiny, small, base, large) or a model folder to start from. */
   model: z.string().default("tiny"),
   /** Initialisation of what the checkpoint does not bring. */
@@ -30,44 +26,35 @@ export const Recipe = z.strictObject({
   locality: z.boolean().default(false),
   /** Input height and width in pixels; tables of another size are resized by the original's geometric scheme. */
   imageSize: positive.default(224),
-  epochs: z.number().positive().default(10),
-  batchSize: positive.default(32),
-  /** Images that go through the graph at once; activations should stay in cache. */
-  microBatch: positive.optional(),
-  learningRate: z.number().positive().default(5e-4),
-  minLearningRate: z.number().min(0).default(1e-6),
-  schedule: z.enum(["cosine", "linear", "constant"]).default("cosine"),
-  warmupEpochs: z.number().min(0).default(1),
-  /** "muon": the weight matrices of the blocks are moved by Muon, all else by AdamW. */
-  optimizer: z.enum(["adamw", "muon"]).default("adamw"),
-  weightDecay: z.number().min(0).default(0.05),
-  beta1: z.number().min(0).lt(1).default(0.9),
-  beta2: z.number().min(0).lt(1).default(0.999),
-  eps: z.number().positive().default(1e-8),
+  dropPath: z.number().min(0).lt(1).default(0.1),
+};
+
+/**
+ * How to fine-tune: every choice that changes the weights, and nothing else. Absent keys take the defaults written here.
+ * @see Bao, Dong, Wei 2021, appendix; Touvron et al. 2021 (DeiT) for training from scratch
+ */
+export const Recipe = z.strictObject({
+  ...modelSettings,
+  ...settings,
+  /** A shared relative position table of the checkpoint becomes one for each layer, as unilm's fine-tuning has it. */
+  positionBiasPerLayer: z.boolean().default(false),
   /** Which parameters decay, and how layers are told apart: the original's rules or Hugging Face's Trainer's. */
   tradition: z.enum(["beit", "huggingface"]).default("beit"),
   layerDecay: z.number().positive().max(1).default(1),
-  clipNorm: z.number().positive().nullable().default(1),
   labelSmoothing: z.number().min(0).lt(1).default(0.1),
-  dropPath: z.number().min(0).lt(1).default(0.1),
   /** Patches that a step looks at, of each 2 × 2 cell: 4 is all of them, 1 a quarter of the cost. */
   patchesPerCell: z.number().int().min(1).max(4).default(4),
-  /** Decay of the moving average of the weights that is evaluated and kept; null: the weights themselves. */
-  ema: z.number().gt(0).lt(1).nullable().default(null),
   /** Attributes whose combinations are drawn equally often (temper 1) or nearly so. */
   balance: z.strictObject({ by: z.array(z.string()).min(1), temper: fraction.default(1) }).optional(),
-  augment: AugmentRecipe.prefault({ crop: { scale: [0.3, 1] }, flip: 0.5 }),
   /** File of an occlusion recipe: painted masks and other things in front of faces. */
   occlusion: z.string().optional(),
   extra: z.array(extra).default([]),
   /** Attribute and values that are kept out of training and validated on. */
   holdout: z.strictObject({ key: z.string(), values: z.array(z.string()).min(1) }).optional(),
-  validationFraction: z.number().gt(0).lt(1).default(0.15),
-  /** Evaluate after every so many epochs. */
-  evaluateEvery: z.number().positive().default(1),
+  /** Share of the training split that is used, so much of every class, drawn by the seed; groups stay together. */
+  labelFraction: z.number().gt(0).max(1).default(1),
   /** Which metric chooses the weights that are kept. */
   best: z.enum(["balanced_accuracy", "accuracy", "loss"]).default("balanced_accuracy"),
-  seed: z.number().int().min(0).default(42),
   /** Later stages, each as the keys that differ from the rest of the recipe; each starts from the weights before it. */
   later: z.array(z.record(z.string(), z.unknown())).default([]),
 });
@@ -91,10 +78,7 @@ export const fromScratch = {
 export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
   const given: Readonly<Record<string, unknown>> = { ...(json as object), ...overrides };
   const fresh = isPreset(given.model ?? Recipe.shape.model.parse(undefined));
-  const parsed = Recipe.safeParse({ ...(fresh ? fromScratch : {}), ...given });
-  if (!parsed.success)
-    throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
-  return parsed.data;
+  return parseSettings(Recipe, { ...(fresh ? fromScratch : {}), ...given }, name);
 }
 
 /** Keys that all stages of a run share. */

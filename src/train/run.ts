@@ -1,17 +1,11 @@
-import { WIDE } from "../beit/config.ts";
 import { createLoader, type Loader } from "../dataset/loader.ts";
-import type { TrainedModel } from "../evaluate/samples.ts";
-import { defaultProcessor, type ImageProcessor } from "../image/processor.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
-import { BeitError } from "../platform/errors.ts";
 import { coreCount } from "../platform/machine.ts";
 import type { RunState } from "./checkpoint.ts";
-import { openTrainingData, stepsPerEpoch, type TrainingData } from "./data.ts";
-import { fineTuneStep } from "./fine-tune.ts";
-import type { Recipe } from "./recipe.ts";
-import { type Start, startModel } from "./start.ts";
-import { freshState, groupsOf, type Live, loadBest, resumeFrom } from "./state.ts";
+import { stepsPerEpoch } from "./data.ts";
+import { BEST, freshState, type Live, resumeFrom } from "./state.ts";
 import { createStepper, type Stepper } from "./stepper.ts";
+import type { Task } from "./task.ts";
 import { createUpdater, type Updater } from "./updater.ts";
 
 /** Where and how a run happens: nothing here changes its result, but workers and threads may change its last bits. */
@@ -30,14 +24,9 @@ export interface RunOptions {
 }
 
 /** Everything a run holds while it goes. */
-export interface Run {
-  readonly recipe: Recipe;
-  readonly data: TrainingData;
-  readonly start: Start;
+export interface Run<Model, Metrics> {
+  readonly task: Task<Model, Metrics>;
   readonly live: Live;
-  readonly processor: ImageProcessor;
-  readonly microBatch: number;
-  readonly step: ReturnType<typeof fineTuneStep>;
   readonly loader: Loader;
   readonly stepper: Stepper;
   readonly updater: Updater;
@@ -45,26 +34,11 @@ export interface Run {
   readonly rate: Schedule;
   readonly perEpoch: number;
   readonly totalSteps: number;
-  /** The weights that the validation metric chose, once there are any. */
-  best: TrainedModel | undefined;
+  /** The weights that the evaluation chose, once there are any. */
+  best: Model | undefined;
+  /** Pictures that could not be read, by index. */
+  readonly unreadable: Set<number>;
   close(): Promise<void>;
-}
-
-/**
- * Images that go through the graph at once: few enough that activations stay in the last-level cache (docs/log.md), 4
- * of 224 px (8 for wide models), more of smaller or partly seen ones.
- */
-function microBatchOf(recipe: Recipe, hiddenSize: number): number {
-  const share = ((recipe.imageSize / 224) ** 2 * recipe.patchesPerCell) / 4;
-  const size = recipe.microBatch ?? Math.max(1, Math.round((hiddenSize >= WIDE ? 8 : 4) / share));
-  if (recipe.microBatch && recipe.batchSize % size) {
-    throw new BeitError("recipe/invalid", `batchSize ${recipe.batchSize} is not a multiple of microBatch ${size}`);
-  }
-  return largestDivisor(recipe.batchSize, size);
-}
-
-function largestDivisor(of: number, most: number): number {
-  for (let divisor = Math.min(of, most); ; divisor--) if (of % divisor === 0) return divisor;
 }
 
 /**
@@ -72,51 +46,40 @@ function largestDivisor(of: number, most: number): number {
  * the layout it began with, since the last bits of a sum depend on it, unless options say otherwise.
  */
 function layoutOf(
+  { recipe, microBatch, wide }: Pick<Task<unknown, unknown>, "recipe" | "microBatch" | "wide">,
   options: RunOptions,
-  hiddenSize: number,
-  micros: number,
   before?: RunState["layout"],
 ): RunState["layout"] {
   const cores = coreCount();
-  const workers = Math.min(micros, options.workers ?? before?.workers ?? (hiddenSize >= WIDE ? 1 : cores));
+  const micros = recipe.batchSize / microBatch;
+  const workers = Math.min(micros, options.workers ?? before?.workers ?? (wide ? 1 : cores));
   return { workers, threads: options.threads ?? before?.threads ?? Math.max(1, Math.floor(cores / workers)) };
 }
 
-/** Opens data and model, resumes where asked to, and starts the threads. */
-export async function openRun(dataset: string, recipe: Recipe, options: RunOptions): Promise<Run> {
-  const data = await openTrainingData(dataset, recipe);
+/** Resumes where asked to, and starts the threads. */
+export async function openRun<Model, Metrics>(
+  task: Task<Model, Metrics>,
+  options: RunOptions,
+): Promise<Run<Model, Metrics>> {
+  const { recipe, data, preparation } = task;
   const perEpoch = stepsPerEpoch(data, recipe);
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
-  const start = await startModel(recipe, data.classes);
-  const { config } = start;
-  const microBatch = microBatchOf(recipe, config.hiddenSize);
-  const origin = { labels: [...data.classes], fingerprint: data.fingerprint };
-  const resumed = options.resume ? await resumeFrom(options.output, recipe, origin) : undefined;
-  const layout = layoutOf(options, config.hiddenSize, recipe.batchSize / microBatch, resumed?.state.layout);
-  const live = resumed ?? freshState(start.parameters, recipe, { ...origin, layout }, config.numLayers);
-  const best = live.state.best && (await loadBest(options.output));
-  const step = fineTuneStep(config, microBatch, recipe.patchesPerCell);
-  const processor = defaultProcessor(config.imageSize);
-  const stepper = await createStepper(step.graphs, step.inputs, layout);
-  const groups = groupsOf(live.parameters, recipe, config.numLayers);
-  const updater = await createUpdater(live, groups, { threads: layout.workers * layout.threads });
+  const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
+  const layout = layoutOf(task, options, resumed?.state.layout);
+  const live = resumed ?? freshState(task, layout);
+  const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
+  const stepper = await createStepper(task.graphs, task.inputs, layout);
+  const updater = await createUpdater(live, task.groups, { threads: layout.workers * layout.threads });
   const loader = await createLoader({
+    ...preparation,
     samples: data.samples,
-    size: config.imageSize,
     batchSize: recipe.batchSize,
-    processor,
-    augment: recipe.augment,
-    occlusion: data.occlusion,
     seed: recipe.seed,
+    onError: task.unreadable,
   });
   return {
-    recipe,
-    data,
-    start,
+    task,
     live,
-    processor,
-    microBatch,
-    step,
     loader,
     stepper,
     updater,
@@ -129,6 +92,7 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
     perEpoch,
     totalSteps,
     best,
+    unreadable: new Set(),
     async close() {
       await Promise.all([stepper.close(), updater.close(), loader.close()]);
     },
@@ -136,8 +100,5 @@ export async function openRun(dataset: string, recipe: Recipe, options: RunOptio
 }
 
 /** The model that is evaluated and kept: the moving average where there is one. */
-export const currentModel = ({ start, processor, live }: Run): TrainedModel => ({
-  config: start.config,
-  processor,
-  parameters: live.average ?? live.parameters,
-});
+export const currentModel = <Model, Metrics>({ task, live }: Run<Model, Metrics>): Model =>
+  task.model(live.average ?? live.parameters);

@@ -1,5 +1,5 @@
 import { absolutePath } from "../platform/folders.ts";
-import { type TrainEvent, type TrainResult, train } from "./loop.ts";
+import { type TrainEvent, type TrainResult, train } from "./fine-tune.ts";
 import { type Recipe, stagesOf } from "./recipe.ts";
 import type { RunOptions } from "./run.ts";
 import { BEST } from "./state.ts";

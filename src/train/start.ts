@@ -1,4 +1,4 @@
-import { type BeitConfig, checkConfig, isPreset, presets } from "../beit/config.ts";
+import { type BeitConfig, checkConfig, isPreset, presets, type Task } from "../beit/config.ts";
 import { initialValues } from "../beit/init.ts";
 import { resizeParameter } from "../beit/resize-parameters.ts";
 import { loadModel, parameterShapes } from "../evaluate/model.ts";
@@ -16,15 +16,27 @@ export interface Start {
   readonly from: string;
 }
 
+/** How a run's model differs from the preset or checkpoint it starts from. */
+export interface StartOptions {
+  readonly task: Task;
+  /** The configuration that is trained. */
+  readonly configure: (config: BeitConfig) => BeitConfig;
+  /** Whether the checkpoint's value of a parameter is wanted; all that fit are by default. */
+  readonly wanted?: (name: string, checkpoint: BeitConfig) => boolean;
+}
+
+type ModelSettings = Pick<Recipe, "model" | "init" | "seed" | "layerScaleInit" | "locality">;
+
 /**
- * Model and parameters that a recipe starts from: a preset with fresh values, or a checkpoint whose encoder is taken
- * over and whose classifier too where its labels are the data set's.
+ * Configuration and parameters that a recipe starts from: a preset with fresh values, or a checkpoint, of which every
+ * parameter is taken over that the new model has too, position tables resized. Where the new model has a relative
+ * position table for each layer and the checkpoint one for all, each layer gets a copy (unilm run_class_finetuning.py).
  * @throws BeitError `model/unknown` when the recipe's model is neither a preset nor a file or folder
  */
-export async function startModel(recipe: Recipe, labels: readonly string[]): Promise<Start> {
-  const imageSize = [recipe.imageSize, recipe.imageSize] as const;
+export async function startModel(recipe: ModelSettings, options: StartOptions): Promise<Start> {
+  const { task, configure, wanted = () => true } = options;
   const fresh = (config: BeitConfig) =>
-    initialValues(parameterShapes(config, "classification"), {
+    initialValues(parameterShapes(config, task), {
       law: recipe.init,
       seed: recipe.seed,
       initializerRange: config.initializerRange,
@@ -33,7 +45,7 @@ export async function startModel(recipe: Recipe, labels: readonly string[]): Pro
       numHeads: config.numHeads,
     });
   if (isPreset(recipe.model)) {
-    const config: BeitConfig = { ...presets[recipe.model], imageSize, labels, dropPathRate: recipe.dropPath };
+    const config = configure(presets[recipe.model]);
     checkConfig(config, "recipe");
     return { config, parameters: fresh(config), loaded: [], from: recipe.model };
   }
@@ -42,14 +54,13 @@ export async function startModel(recipe: Recipe, labels: readonly string[]): Pro
     throw new BeitError("model/unknown", message);
   }
   const model = await loadModel(recipe.model);
-  const config: BeitConfig = { ...model.config, imageSize, labels, dropPathRate: recipe.dropPath };
+  const config = configure(model.config);
   checkConfig(config, "recipe");
-  const sameLabels = labels.join("\n") === model.config.labels.join("\n");
   const parameters = fresh(config);
   const loaded: string[] = [];
   for (const [name, value] of parameters) {
-    const found = model.parameters.get(name);
-    if (!found || (name.startsWith("classifier.") && !sameLabels)) continue;
+    const found = model.parameters.get(name) ?? model.parameters.get(sharedName(name));
+    if (!found || !wanted(name, model.config)) continue;
     const tensor = resizeParameter(name, found, model.config, config);
     if (!sameShape(tensor.shape, value.shape)) continue;
     value.data.set(tensor.data);
@@ -57,3 +68,7 @@ export async function startModel(recipe: Recipe, labels: readonly string[]): Pro
   }
   return { config, parameters, loaded, from: recipe.model };
 }
+
+/** A layer's own relative position table to the one that all layers share; other names stay. */
+const sharedName = (name: string): string =>
+  name.replace(/layer\.\d+\.attention\.attention\.(relative_position_bias\.relative_position_bias_table)$/, "$1");

@@ -1,14 +1,8 @@
-import { serializeConfig } from "../beit/config.ts";
-import { writeFolder } from "../checkpoint/folder.ts";
-import { loadModel } from "../evaluate/model.ts";
-import type { TrainedModel } from "../evaluate/samples.ts";
-import { serializeImageProcessor } from "../image/processor.ts";
-import { parameterGroups } from "../optim/groups.ts";
 import { type Moments, zeroMoments } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { loadCheckpoint, type RunState } from "./checkpoint.ts";
-import { parseRecipe, type Recipe } from "./recipe.ts";
+import type { Task } from "./task.ts";
 
 export type Parameters = Map<string, Tensor<"float32">>;
 
@@ -25,33 +19,24 @@ export interface Live {
 export const copyAll = (tensors: ReadonlyMap<string, Tensor<"float32">>): Parameters =>
   new Map([...tensors].map(([name, { shape, data }]) => [name, float32(Float32Array.from(data), shape)]));
 
-/** Learning-rate scale and decay of every parameter under a recipe. */
-export const groupsOf = (parameters: Parameters, recipe: Recipe, numLayers: number) =>
-  parameterGroups(parameters, {
-    tradition: recipe.tradition,
-    weightDecay: recipe.weightDecay,
-    layerDecay: recipe.layerDecay,
-    muon: recipe.optimizer === "muon",
-    numLayers,
-  });
-
 /** The state before the first step. */
 export function freshState(
-  parameters: Parameters,
-  recipe: Recipe,
-  origin: Pick<RunState, "labels" | "fingerprint" | "layout">,
-  numLayers: number,
+  task: Pick<Task<unknown, unknown>, "parameters" | "groups" | "recipe" | "data">,
+  layout: RunState["layout"],
 ): Live {
+  const { parameters, groups, recipe, data } = task;
   return {
     parameters,
-    moments: zeroMoments(parameters, groupsOf(parameters, recipe, numLayers)),
+    moments: zeroMoments(parameters, groups),
     average: recipe.ema === null ? undefined : copyAll(parameters),
     state: {
       recipe,
-      ...origin,
+      labels: [...data.classes],
+      fingerprint: data.fingerprint,
+      layout,
       step: 0,
       lossSum: 0,
-      recentLosses: [],
+      recent: [],
       seconds: 0,
       pausedSeconds: 0,
       history: [],
@@ -66,23 +51,19 @@ export function freshState(
  */
 export async function resumeFrom(
   output: string,
-  recipe: Recipe,
-  data: Pick<RunState, "labels" | "fingerprint">,
+  { recipe, data, parseRecipe }: Pick<Task<unknown, unknown>, "recipe" | "data" | "parseRecipe">,
 ): Promise<Live | undefined> {
   const checkpoint = await loadCheckpoint(output);
   if (!checkpoint) return undefined;
   const { state } = checkpoint;
-  const saved = parseRecipe(state.recipe, {}, `${output}: recipe of its checkpoint`); // keys that came later: their defaults
-  const changed = (Object.keys(recipe) as (keyof Recipe)[]).filter(
-    (key) => JSON.stringify(recipe[key]) !== JSON.stringify(saved[key]),
-  );
   const hint = "give what the run began with, or choose another folder with -o";
+  const changed = differences(recipe, parseRecipe(state.recipe, `${output}: recipe of its checkpoint`));
   if (changed.length) {
     const message = `${output}: its checkpoint was made with another recipe (${changed.join(", ")} differ); ${hint}`;
     throw new BeitError("run/other-recipe", message);
   }
   if (state.fingerprint !== data.fingerprint) {
-    const message = `${output}: its checkpoint was made on other pictures, labels or painting; ${hint}`;
+    const message = `${output}: its checkpoint was made on other pictures, labels, painting or tokens; ${hint}`;
     throw new BeitError("run/other-data", message);
   }
   return {
@@ -93,16 +74,11 @@ export async function resumeFrom(
   };
 }
 
+/** Keys of a recipe whose values differ. */
+const differences = <R extends object>(recipe: R, saved: R): string[] =>
+  Object.keys({ ...recipe, ...saved }).filter(
+    (key) => JSON.stringify(recipe[key as keyof R]) !== JSON.stringify(saved[key as keyof R]),
+  );
+
 /** Folder of the best model so far, beside the checkpoints. */
 export const BEST = "best";
-
-/** Writes the best model so far beside the checkpoints. */
-export const saveBest = (output: string, { config, processor, parameters }: TrainedModel): Promise<void> =>
-  writeFolder(`${output}/${BEST}`, {
-    config: serializeConfig(config, "classification"),
-    processor: serializeImageProcessor(processor),
-    tensors: parameters,
-  });
-
-/** The best model of an earlier session of the run. */
-export const loadBest = async (output: string): Promise<TrainedModel> => loadModel(`${output}/${BEST}`);

@@ -9,9 +9,8 @@ import { createEngine } from "../../src/platform/engine.ts";
 import { type FinishedText, finishRun } from "../../src/report/run.ts";
 import { float32, type Tensor } from "../../src/tensor/tensor.ts";
 import { openTrainingData } from "../../src/train/data.ts";
-import type { TrainResult } from "../../src/train/loop.ts";
+import { startClassifier, type TrainResult } from "../../src/train/fine-tune.ts";
 import { parseRecipe } from "../../src/train/recipe.ts";
-import { startModel } from "../../src/train/start.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";
 
 const settings = { imageSize: 32, batchSize: 4, epochs: 1 };
@@ -28,7 +27,7 @@ beforeAll(async () => {
   output = join(temporaryFolder(), "colours");
   const recipe = parseRecipe(settings, {}, "test");
   const data = await openTrainingData(dataset, recipe);
-  const { config, parameters } = await startModel(recipe, data.classes);
+  const { config, parameters } = await startClassifier(recipe, data.classes);
   model = { config, processor: defaultProcessor(config.imageSize), parameters };
   const state: TrainResult["state"] = {
     recipe,
@@ -37,7 +36,7 @@ beforeAll(async () => {
     layout: { workers: 1, threads: 1 },
     step: 2,
     lossSum: 1.5,
-    recentLosses: [],
+    recent: [],
     seconds: 4,
     pausedSeconds: 1,
     history: [{ step: 2, epoch: 1, loss: 0.75, learning_rate: 1e-4 }],

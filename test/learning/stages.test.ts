@@ -1,7 +1,7 @@
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TrainResult } from "../../src/train/loop.ts";
+import type { TrainResult } from "../../src/train/fine-tune.ts";
 import { parseRecipe } from "../../src/train/recipe.ts";
 import { type StageResults, type StagesEvent, trainStages } from "../../src/train/stages.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";

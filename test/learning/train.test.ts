@@ -4,8 +4,9 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/evaluate/model.ts";
 import type { BeitError } from "../../src/platform/errors.ts";
-import { type RunOptions, type TrainEvent, type TrainResult, train } from "../../src/train/loop.ts";
+import { type TrainEvent, type TrainResult, train } from "../../src/train/fine-tune.ts";
 import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
+import type { RunOptions } from "../../src/train/run.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";
 
 const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;

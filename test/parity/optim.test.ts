@@ -14,7 +14,7 @@ import { type Schedule, schedule } from "../../src/optim/schedule.ts";
 import { updateParameters, zeroMoments } from "../../src/optim/update.ts";
 import { compile } from "../../src/session/session.ts";
 import { float32, int64, type Tensor, zeros } from "../../src/tensor/tensor.ts";
-import { smoothedTargets } from "../../src/train/fine-tune.ts";
+import { smoothedTargets } from "../../src/train/fine-tune-step.ts";
 import { goldenCase, goldenFolder, hashValues } from "./golden.ts";
 
 // Ten optimizer steps of the original training loops: gradients of the model, clipping, decay, layer-wise rates, the
