@@ -17,10 +17,19 @@ export function trainingFigures(history: readonly LogEntry[]): string[] {
     ...lineOf(history, "eval_accuracy", "validation accuracy", PALETTE[0]),
     ...lineOf(history, "eval_balanced_accuracy", "validation balanced accuracy", PALETTE[1]),
   ];
+  const masked = [
+    ...lineOf(history, "masked_accuracy", "training", PALETTE[0]),
+    ...lineOf(history, "eval_masked_accuracy", "held-out pictures", PALETTE[1]),
+  ];
+  const reconstruction = lineOf(history, "eval_error", "mean squared error", PALETTE[0]);
+  const codes = lineOf(history, "eval_perplexity", "perplexity", PALETTE[1]);
   const rate = lineOf(history, "learning_rate", "learning rate", PALETTE[2], false);
   const charts = [
     { title: "Loss", series: loss },
     { title: "Accuracy", series: accuracy, yRange: [lowEnd(accuracy), 1] as const },
+    { title: "Accuracy on masked patches", series: masked },
+    { title: "Reconstruction of held-out pictures", series: reconstruction },
+    { title: "Codes in use", series: codes },
     { title: "Learning rate", series: rate },
   ];
   const xRange = [0, history.at(-1)?.step ?? 1] as const;

@@ -130,11 +130,11 @@ function positions(config: BeitConfig): string {
   return kinds.join(", ") || "none";
 }
 
-const paths: readonly string[] = ["model", "occlusion"] satisfies (keyof Recipe)[];
+const paths: readonly string[] = ["model", "occlusion", "tokenizer"];
 
 /** Every setting of a recipe as text, in the order of its keys; of files and folders the last name. */
-export function settingRows(recipe: Recipe): [string, string][] {
-  return Object.entries(recipe).map(([key, value]) => {
+export function settingRows(recipe: object): [string, string][] {
+  return Object.entries(recipe).map(([key, value]): [string, string] => {
     if (typeof value !== "string") return [key, JSON.stringify(value)];
     return [key, paths.includes(key) ? baseName(value) : value];
   });

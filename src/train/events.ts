@@ -43,6 +43,7 @@ export interface StepReport {
   readonly gradientNorm: number;
   readonly imagesPerSecond: number;
   readonly etaSeconds: number;
-  /** Share of the time in which the step waited for pictures. */
+  /** Shares of the time in which the step waited for pictures, and made its inputs of them: noise, masks, tokens. */
   readonly waitingShare: number;
+  readonly preparingShare: number;
 }

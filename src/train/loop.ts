@@ -9,6 +9,7 @@ import type { RunEvent, StartReport, StepReport } from "./events.ts";
 import { createMeter, type Measured } from "./meter.ts";
 import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
 import { BEST, copyAll } from "./state.ts";
+import type { MicroBatch } from "./stepper.ts";
 import type { Task } from "./task.ts";
 
 /** A finished (or interrupted) run. */
@@ -67,7 +68,9 @@ async function* trainSteps<Model, Metrics>(
       meter.dataArrived();
       const messages = replaceUnreadable(run, batch);
       if (messages.length) yield { kind: "unreadable", step: state.step, messages, total: run.unreadable.size };
-      const taken = await takeStep(run, batch);
+      const micros = await task.microBatches(batch, state.step);
+      meter.inputsPrepared();
+      const taken = await takeStep(run, micros);
       state.seconds += meter.stepDone(recipe.batchSize);
       if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), taken) };
       if (due(recipe.evaluateEvery * perEpoch)) yield await evaluateNow(run, options.output);
@@ -133,12 +136,11 @@ interface StepTaken {
 }
 
 /** One optimizer step; changes `run.live`. */
-async function takeStep<Model, Metrics>(run: Run<Model, Metrics>, batch: Batch): Promise<StepTaken> {
+async function takeStep<Model, Metrics>(run: Run<Model, Metrics>, micros: readonly MicroBatch[]): Promise<StepTaken> {
   const { live, task } = run;
   const { recipe } = task;
   const { state } = live;
   const learningRate = run.rate(state.step);
-  const micros = await task.microBatches(batch, state.step);
   const { reports, gradients } = await run.stepper.step(live.parameters, micros);
   const loss = mean(reports.map((outputs) => outputs.loss![0]!));
   const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
@@ -229,5 +231,6 @@ function report<Model, Metrics>(run: Run<Model, Metrics>, measured: Measured, ta
     imagesPerSecond,
     etaSeconds: ((totalSteps - step) * task.recipe.batchSize) / imagesPerSecond,
     waitingShare: measured.waitedSeconds / measured.seconds,
+    preparingShare: measured.preparedSeconds / measured.seconds,
   };
 }

@@ -3,12 +3,14 @@ export interface Measured {
   readonly images: number;
   readonly seconds: number;
   readonly waitedSeconds: number;
+  /** Spent making the inputs of micro-batches. */
+  readonly preparedSeconds: number;
 }
 
 /** Clock of the loop: waiting for data, stepping, pausing (evaluation and saving). */
 export function createMeter() {
   let mark = performance.now();
-  let [images, seconds, waitedSeconds, waitingNow] = [0, 0, 0, 0];
+  let [images, seconds, waitedSeconds, preparedSeconds, before] = [0, 0, 0, 0, 0];
   const lap = () => {
     const elapsed = (performance.now() - mark) / 1000;
     mark = performance.now();
@@ -16,20 +18,25 @@ export function createMeter() {
   };
   return {
     dataArrived() {
-      waitingNow = lap();
-      waitedSeconds += waitingNow;
+      before = lap();
+      waitedSeconds += before;
     },
-    /** Seconds of the step, its waiting included. */
+    inputsPrepared() {
+      const elapsed = lap();
+      preparedSeconds += elapsed;
+      before += elapsed;
+    },
+    /** Seconds of the step, waiting and preparing included. */
     stepDone(count: number): number {
-      const elapsed = waitingNow + lap();
+      const elapsed = before + lap();
       seconds += elapsed;
       images += count;
       return elapsed;
     },
     pauseDone: lap,
     take(): Measured {
-      const measured = { images, seconds, waitedSeconds };
-      [images, seconds, waitedSeconds] = [0, 0, 0];
+      const measured = { images, seconds, waitedSeconds, preparedSeconds };
+      [images, seconds, waitedSeconds, preparedSeconds] = [0, 0, 0, 0];
       return measured;
     },
   };

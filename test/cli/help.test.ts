@@ -36,6 +36,13 @@ describe("help screens", () => {
     `);
   });
 
+  it.each(["tokenizer", "pretrain"])("%s names its recipe, its examples and how to resume", (name) => {
+    const text = helpWithNotes(name);
+    expect(text).toContain("docs/pretraining.md");
+    expect(text).toContain(`beit ${name} photos -o runs/`);
+    expect(text).toContain("--resume");
+  });
+
   it("train", () =>
     expect(helpWithNotes("train")).toMatchInlineSnapshot(`
     "Usage: beit train [options] <dataset>

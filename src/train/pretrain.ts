@@ -1,0 +1,277 @@
+import { type BeitConfig, serializeConfig, WIDE, windowOf } from "../beit/config.ts";
+import { writeFolder } from "../checkpoint/folder.ts";
+import type { Batch } from "../dataset/loader.ts";
+import { CELL } from "../dvae/config.ts";
+import { loadModel } from "../evaluate/model.ts";
+import { perplexityOf } from "../evaluate/reconstruction.ts";
+import type { TrainedModel } from "../evaluate/samples.ts";
+import { loadTokenizer } from "../evaluate/tokenizer.ts";
+import { createTokenizer, type ImageTokenizer } from "../evaluate/tokens.ts";
+import { inferenceGraphs, trainingGraphs } from "../graph/training.ts";
+import { defaultProcessor, serializeImageProcessor } from "../image/processor.ts";
+import { parameterGroups } from "../optim/groups.ts";
+import { BeitError } from "../platform/errors.ts";
+import { digest } from "../platform/files.ts";
+import { compile, evaluate } from "../session/session.ts";
+import { float32, type Tensor } from "../tensor/tensor.ts";
+import { openPictures, type TrainingData } from "./data.ts";
+import type { RunEvent } from "./events.ts";
+import { picturesAtOnce } from "./fine-tune.ts";
+import { batchesOf, heldOut } from "./held-out.ts";
+import { type RunResult, runTask } from "./loop.ts";
+import { type PretrainRecipe, parsePretrainRecipe } from "./pretrain-recipe.ts";
+import { type Masking, maskedMicroBatches, maskingOf, patchValues, tracePretraining } from "./pretrain-step.ts";
+import type { RunOptions } from "./run.ts";
+import { microBatchOf } from "./settings.ts";
+import { startModel } from "./start.ts";
+import type { MicroBatch } from "./stepper.ts";
+import type { Task } from "./task.ts";
+import { tokenizerProcessor } from "./tokenizer.ts";
+
+/** How well masked patches of held-out pictures are predicted. */
+export interface MaskedModellingMetrics {
+  readonly pictures: number;
+  /** Mean cross-entropy over masked patches in nats, or mean squared error of their pixels. */
+  readonly loss: number;
+  /** Where visual tokens are predicted. */
+  readonly tokens?: {
+    /** Share of masked patches whose token is the most likely one. */
+    readonly accuracy: number;
+    /** What guessing without looking comes to: loss of the tokens' frequencies, share of the commonest. */
+    readonly blindLoss: number;
+    readonly blindAccuracy: number;
+    readonly vocabulary: number;
+  };
+}
+
+/** What a pre-training run tells as it goes, and what it comes to. */
+export type PretrainEvent = RunEvent<MaskedModellingMetrics>;
+export type PretrainResult = RunResult<TrainedModel>;
+
+/**
+ * Pre-trains an encoder by masked image modelling on the pictures of a folder, labelled or not, and yields what happens;
+ * returns the weights that predict held-out pictures best.
+ * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
+ */
+export const pretrain = (
+  images: string,
+  recipe: PretrainRecipe,
+  options: RunOptions,
+): AsyncGenerator<PretrainEvent, PretrainResult> => runTask(() => openPretraining(images, recipe), options);
+
+async function openPretraining(
+  images: string,
+  recipe: PretrainRecipe,
+): Promise<Task<TrainedModel, MaskedModellingMetrics>> {
+  const pictures = await openPictures(images, recipe);
+  const source = await openTokens(recipe);
+  const { config, parameters, loaded, from } = await startModel(recipe, {
+    task: "masked-image-modelling",
+    configure: (base) => ({
+      ...base,
+      imageSize: [recipe.imageSize, recipe.imageSize],
+      useMaskToken: true,
+      vocabSize: source?.vocabSize ?? patchValues(base),
+      dropPathRate: recipe.dropPath,
+    }),
+  });
+  const grid = checkGrid(recipe, config);
+  const tokenizer = source?.open(grid * CELL);
+  const fingerprint = digest(pictures.fingerprint, source?.fingerprint ?? "");
+  const data: TrainingData = { ...pictures, validation: heldOut(pictures.validation, recipe.seed), fingerprint };
+  const wide = config.hiddenSize >= WIDE;
+  const microBatch = microBatchOf(recipe, picturesAtOnce(recipe.imageSize, wide));
+  const masking = maskingOf(recipe, config);
+  const { trace, outputs } = tracePretraining(config, masking, microBatch, true);
+  const noise = [...trace.noise.values()];
+  const processor = defaultProcessor(config.imageSize);
+  const preparation = { size: config.imageSize, processor, ...(tokenizer ? tokenizerView(grid * CELL) : {}) };
+  const cut = async ({ pixels, tokenizerPixels, indices, epoch, first }: Batch) => {
+    const tokens = await tokenizer?.visualTokens(tokenizerPixels);
+    const keys = Array.from(indices.keys(), (i) => [recipe.seed, epoch, first + i]);
+    const specs = noise.map(({ spec }) => spec);
+    return maskedMicroBatches({ pixels, tokens, keys }, config, { masking, microBatch, noise: specs });
+  };
+  let expected: readonly BigInt64Array[] = []; // of the step at hand: figures are asked for after its micro-batches
+  return {
+    recipe,
+    data,
+    unreadable: "skip",
+    parameters,
+    from,
+    loaded,
+    groups: parameterGroups(parameters, {
+      tradition: "beit",
+      weightDecay: recipe.weightDecay,
+      muon: recipe.optimizer === "muon",
+      numLayers: config.numLayers,
+    }),
+    wide,
+    microBatch,
+    graphs: trainingGraphs(outputs, trace.parameters),
+    inputs: [...trace.inputs.values(), ...noise.map(({ value }) => value)],
+    preparation: { ...preparation, augment: recipe.augment },
+    async microBatches(batch) {
+      const { micros, labels } = await cut(batch);
+      expected = labels;
+      return micros;
+    },
+    figures: (reports): Record<string, number> =>
+      tokenizer
+        ? {
+            masked_accuracy: accuracyOf(
+              reports.map(({ predicted }) => predicted!),
+              expected,
+            ),
+          }
+        : {},
+    model: (values) => ({ config, processor, parameters: values }),
+    async evaluate(model) {
+      const batches = batchesOf(data.validation, preparation, Math.min(microBatch, data.validation.length));
+      const metrics = await measureMasked(model, batches, { masking, tokenizer, seed: recipe.seed });
+      const { loss, tokens } = metrics;
+      const figures = { eval_loss: loss, ...(tokens ? { eval_masked_accuracy: tokens.accuracy } : {}) };
+      return { metrics, figures, value: loss };
+    },
+    lessIsBetter: true,
+    save: (folder, model) =>
+      writeFolder(folder, {
+        config: serializeConfig(model.config, "masked-image-modelling"),
+        processor: serializeImageProcessor(model.processor),
+        tensors: model.parameters,
+      }),
+    load: loadModel,
+    parseRecipe: (json, name) => parsePretrainRecipe(json, {}, name),
+    close: async () => tokenizer?.close(),
+  };
+}
+
+/** The second view of a picture: the same crop, smaller, by the original's filter. */
+const tokenizerView = (edge: number) => ({
+  tokenizerView: { size: [edge, edge] as const, filter: "lanczos" as const, processor: tokenizerProcessor(edge) },
+});
+
+/** Where visual tokens come from. */
+interface TokenSource {
+  readonly vocabSize: number;
+  readonly fingerprint: string;
+  /** The tokenizer for pictures of that many pixels a side. */
+  open(edge: number): ImageTokenizer;
+}
+
+/** @throws BeitError `recipe/no-tokenizer`, and as `loadTokenizer` */
+async function openTokens({ target, tokenizer: path }: PretrainRecipe): Promise<TokenSource | undefined> {
+  if (target === "pixels") return undefined;
+  if (!path) {
+    const message = "visual tokens need a tokenizer: give one that beit tokenizer trained, or DALL-E's encoder";
+    throw new BeitError("recipe/no-tokenizer", message);
+  }
+  const model = await loadTokenizer(path);
+  const encoder = [...model.parameters].filter(([name]) => name.startsWith("encoder."));
+  return {
+    vocabSize: model.config.vocabSize,
+    fingerprint: digest(...encoder.flatMap(([name, { data }]) => [name, bytesOf(data)])),
+    open: (edge) => createTokenizer({ ...model, config: { ...model.config, imageSize: edge } }),
+  };
+}
+
+const bytesOf = (data: Float32Array) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+
+/**
+ * Patches along a side, as many as codes.
+ * @throws BeitError `recipe/grid` when the tokenizer's pictures would give another number
+ */
+function checkGrid({ target, tokenizerImageSize: edge }: PretrainRecipe, config: BeitConfig): number {
+  const [patches] = windowOf(config);
+  if (target === "tokens" && edge !== undefined && edge !== patches * CELL) {
+    const codes = edge / CELL;
+    const has = `tokenizerImageSize ${edge} px gives ${codes} x ${codes} codes`;
+    const wants = `${config.imageSize[0]} px have ${patches} x ${patches} patches`;
+    throw new BeitError(
+      "recipe/grid",
+      `${has}, but pictures of ${wants}; expected ${patches * CELL} px, or none given`,
+    );
+  }
+  return patches;
+}
+
+function accuracyOf(predicted: readonly Float32Array[], expected: readonly BigInt64Array[]): number {
+  let [hits, all] = [0, 0];
+  for (const [i, labels] of expected.entries()) {
+    for (const [j, label] of labels.entries()) if (predicted[i]![j] === Number(label)) hits++;
+    all += labels.length;
+  }
+  return hits / all;
+}
+
+/** Loss and accuracy on pictures in batches of one size, with masks that are the same every time. */
+async function measureMasked(
+  { config, parameters }: TrainedModel,
+  batches: AsyncIterable<Batch>,
+  options: { masking: Masking; tokenizer: ImageTokenizer | undefined; seed: number },
+): Promise<MaskedModellingMetrics> {
+  const { masking, tokenizer, seed } = options;
+  let session: Awaited<ReturnType<typeof compileForward>> | undefined;
+  let [pictures, loss, hits, masked] = [0, 0, 0, 0];
+  const counts = new Float64Array(config.vocabSize);
+  try {
+    for await (const { pixels, tokenizerPixels, indices, errors, first } of batches) {
+      const B = indices.length;
+      session ??= await compileForward(config, masking, B, parameters);
+      if (B !== session.pictures || errors.length) continue; // the last few, and those with an unreadable one
+      const tokens = await tokenizer?.visualTokens(tokenizerPixels);
+      const keys = Array.from(indices.keys(), (i) => [seed, "evaluation", first + i]);
+      const { micros, labels } = maskedMicroBatches({ pixels, tokens, keys }, config, {
+        masking,
+        microBatch: B,
+        noise: [],
+      });
+      const outputs = await session.run(micros[0]!);
+      const count = micros[0]!.weights!.filter((weight) => Number(weight) > 0).length;
+      loss += (outputs.loss!.data as Float32Array)[0]! * count;
+      for (const label of labels[0]!) counts[Number(label)]!++;
+      if (outputs.predicted) hits += accuracyOf([outputs.predicted.data as Float32Array], labels) * count;
+      masked += count;
+      pictures += B;
+    }
+  } finally {
+    await session?.release();
+  }
+  const blind = {
+    blindLoss: Math.log(perplexityOf(counts)),
+    blindAccuracy: Math.max(...counts) / masked,
+    vocabulary: config.vocabSize,
+  };
+  return {
+    pictures,
+    loss: loss / masked,
+    ...(tokenizer ? { tokens: { accuracy: hits / masked, ...blind } } : {}),
+  };
+}
+
+/** The forward pass of so many pictures with its weights inside. */
+async function compileForward(
+  config: BeitConfig,
+  masking: Masking,
+  pictures: number,
+  parameters: TrainedModel["parameters"],
+) {
+  const { trace, outputs } = tracePretraining(config, masking, pictures, false);
+  const { prepare, forward } = inferenceGraphs(outputs);
+  const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
+  const prepared = await evaluate(prepare, Object.fromEntries(used));
+  const session = await compile(forward, { weights: new Map([...used, ...Object.entries(prepared)]) });
+  return {
+    pictures,
+    run: (inputs: MicroBatch) =>
+      session.run(
+        Object.fromEntries(
+          [...trace.inputs].map(([name, { shape }]): [string, Tensor] => {
+            const data = inputs[name]!;
+            return [name, data instanceof BigInt64Array ? { dtype: "int64", shape, data } : float32(data, shape)];
+          }),
+        ),
+      ),
+    release: () => session.release(),
+  };
+}
