@@ -88,8 +88,11 @@ async function startRunner(
   { limits, clock, workers = 0, onBatch }: RunnerOptions,
 ): Promise<Runner> {
   const { maxBatch, maxPixels, maxQueue, windowMs } = limits;
-  const start = purpose === "classify" ? createPredictor : createFeatureExtractor;
-  const predictor = await start(model, { workers, batchSize: maxBatch, maxPixels });
+  const options = { workers, batchSize: maxBatch, maxPixels };
+  const predictor =
+    purpose === "classify"
+      ? await createPredictor(model, options)
+      : await createFeatureExtractor(model, { pool: "concat" }, options);
   const batcher = createBatcher<Picture, Scored>({
     async run(pictures) {
       const outcomes: Scored[] = [];
