@@ -198,6 +198,13 @@ function addFeatures(program: Command, finished: Finished): void {
     });
 }
 
+const PROBE_NOTES = `
+Features are those of features --layer K: the outputs of blocks as they are. adamw is the original's run_linear_eval
+(100 epochs, rate 1e-3 for batches of 256, falling as a cosine) on features read once: no crops and flips.
+
+Example:
+  beit probe models/face-mask photos --layers all --knn 20 --svg layers.svg`;
+
 function addProbe(program: Command, finished: Finished): void {
   program
     .command("probe")
@@ -210,12 +217,21 @@ function addProbe(program: Command, finished: Finished): void {
       "mean",
       "concat",
     ])
+    .addOption(
+      new Option(
+        "--solver <name>",
+        "the linear layer in closed form, or trained by the recipe of the BEiT paper's code",
+      )
+        .choices(["ridge", "adamw"])
+        .default("ridge"),
+    )
     .option("--knn <k>", "nearest neighbours that vote", wholeNumber(1), 20)
-    .option("--seed <n>", "of the drawn split and of cross-validation", wholeNumber(0), 42)
+    .option("--seed <n>", "of the drawn split, of cross-validation and of adamw's order", wholeNumber(0), 42)
     .option("--json", "print JSON")
     .option("-o, --output <file>", "write the report there instead of printing it")
     .option("--svg <file>", "write a plot over the layers as well")
     .option("--workers <n>", "threads", wholeNumber(1))
+    .addHelpText("after", PROBE_NOTES)
     .action(async (model: string, dataset: string, options: ProbeCommandOptions) => {
       const { runProbe } = await import("./probe.ts");
       finished(await runProbe(model, dataset, options));
