@@ -54,7 +54,7 @@ export async function createPictureExplainer(options: ExplainOptions): Promise<P
 /** The same in a thread of its own, whose operators use all cores. @throws BeitError `thread/not-started` */
 export async function startPictureExplainer(options: ExplainOptions): Promise<PictureExplainer> {
   const threads = await startWorkers<ExplainRequest, DrawnExplanation>("evaluate/explain-worker", 1, options);
-  return { explain: (request) => threads.request(0, request), close: () => threads.close() };
+  return { explain: (request) => threads.request(0, request), close: () => threads.idle().then(threads.close) };
 }
 
 function reduced(pixels: Pixels): Pixels {
