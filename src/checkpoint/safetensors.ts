@@ -175,12 +175,35 @@ export function serializeSafetensors(
     offsets.set(name, [position, position + data.byteLength]);
     position += data.byteLength;
   }
-  const fields = named.map(([name, { dtype, shape }]) => {
-    const description = { dtype: codes.get(dtype), shape, data_offsets: offsets.get(name) };
+  const entries = named.map(([name, { dtype, shape }]) => ({ name, dtype, shape, offsets: offsets.get(name)! }));
+  return [frameHeader(headerText(entries, metadata)), ...laidOut.map(([, tensor]) => bytesOfTensor(tensor))];
+}
+
+/**
+ * The head of a file whose only tensor is written behind it piece by piece.
+ * @param least bytes that it takes at least, so that it can be written over one that was made for a longer shape
+ */
+export function safetensorsHead(
+  name: string,
+  { dtype, shape }: Pick<Tensor, "dtype" | "shape">,
+  metadata: Readonly<Record<string, string>>,
+  least = 0,
+): Uint8Array {
+  const entry = { name, dtype, shape, offsets: [0, sizeOf(shape) * bytesOf[dtype]] as const };
+  return frameHeader(headerText([entry], metadata), least);
+}
+
+interface WrittenEntry extends Pick<Tensor, "dtype" | "shape"> {
+  readonly name: string;
+  readonly offsets: readonly [number, number];
+}
+
+function headerText(entries: readonly WrittenEntry[], metadata: Readonly<Record<string, string>>): Uint8Array {
+  const fields = entries.map(({ name, dtype, shape, offsets }) => {
+    const description = { dtype: codes.get(dtype), shape, data_offsets: offsets };
     return `${JSON.stringify(name)}:${JSON.stringify(description)}`;
   });
-  const text = new TextEncoder().encode(`{${[`"__metadata__":${JSON.stringify(metadata)}`, ...fields].join(",")}}`);
-  return [frameHeader(text), ...laidOut.map(([, tensor]) => bytesOfTensor(tensor))];
+  return new TextEncoder().encode(`{${[`"__metadata__":${JSON.stringify(metadata)}`, ...fields].join(",")}}`);
 }
 
 function checkWritable(named: readonly (readonly [string, Tensor])[]): void {
@@ -199,9 +222,9 @@ function checkWritable(named: readonly (readonly [string, Tensor])[]): void {
   }
 }
 
-/** The length and the JSON, padded with spaces so that the data start at a multiple of 8 bytes. */
-function frameHeader(text: Uint8Array): Uint8Array {
-  const length = Math.ceil(text.length / 8) * 8;
+/** The length and the JSON, padded with spaces so that the data start at a multiple of 8 bytes, not before `least`. */
+function frameHeader(text: Uint8Array, least = 0): Uint8Array {
+  const length = Math.ceil(Math.max(text.length, least - 8) / 8) * 8;
   const header = new Uint8Array(8 + length).fill(0x20);
   new DataView(header.buffer).setBigUint64(0, BigInt(length), true);
   header.set(text, 8);

@@ -35,7 +35,7 @@ export async function findPictures(given: readonly string[], listFile?: string):
   const listed = listFile === undefined ? [] : await readList(listFile);
   const all = [...given, ...listed];
   if (all.length === 0) {
-    throw new BeitError("usage/input", "predict: expected a picture, folder or pattern (add --help for usage)");
+    throw new BeitError("usage/input", "expected a picture, folder or pattern (add --help for usage)");
   }
   const found = new Map<string, Source>();
   for (const argument of all) {

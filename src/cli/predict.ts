@@ -1,6 +1,5 @@
-import type { Picture } from "../evaluate/batch.ts";
 import { loadClassifier, shippedModel } from "../evaluate/pipeline.ts";
-import { type Classifier, createPredictor } from "../evaluate/predictor.ts";
+import { type Classifier, createPredictor, type PredictorOptions } from "../evaluate/predictor.ts";
 import type { Precision } from "../evaluate/quantized.ts";
 import { topScores } from "../evaluate/scores.ts";
 import { interruptible, type Output, openOutput, say, wantsColor } from "../platform/console.ts";
@@ -15,8 +14,8 @@ import {
   predictionJsonLine,
 } from "../report/predictions.ts";
 import { type Answers, modelDigest, openAnswers } from "./answers.ts";
+import { outcomesOf } from "./outcomes.ts";
 import { findPictures, type Source } from "./pictures.ts";
-import { createProgress } from "./progress.ts";
 import { type Shard, takeShard } from "./shard.ts";
 
 /** What `beit predict` was asked for. */
@@ -40,8 +39,6 @@ interface Task {
   readonly format: PredictionFormat;
   readonly workers: number | undefined;
 }
-
-const FEW = 16; // pictures below which starting threads takes longer than it saves
 
 /** Classifies pictures and writes what was found; resolves to the exit code: 1 when a picture could not be read. */
 export async function runPredict(images: readonly string[], options: PredictOptions): Promise<number> {
@@ -142,35 +139,11 @@ async function writeRows(path: string, task: Task, answers: Answers): Promise<nu
 /** The answer to every source from index `from` on, in order, as they come. */
 async function* predictionsOf(task: Task, from: number): AsyncGenerator<Prediction> {
   const { model, topK, workers } = task;
-  const sources = task.sources.slice(from);
-  const pictures = sources.flatMap((source): Picture[] => ("picture" in source ? [source.picture] : []));
-  const threads = workers ?? (pictures.length < FEW ? 0 : undefined);
-  const predictor = await createPredictor(model, threads === undefined ? {} : { workers: threads });
-  const outcomes = predictor.scores(pictures);
-  const progress = createProgress();
-  try {
-    for (const [done, source] of sources.entries()) {
-      if ("error" in source) {
-        yield source;
-        continue;
-      }
-      const { value: outcome } = await outcomes.next();
-      const { file, picture } = source;
-      if (!outcome) return;
-      if ("error" in outcome) yield { file, error: withoutName(outcome.error.message, picture) };
-      else yield { file, predictions: topScores(outcome.logits, model.config, topK) };
-      progress.update(done + 1, sources.length);
-    }
-  } finally {
-    progress.finish();
-    await predictor.close();
+  const start = (options: PredictorOptions) => createPredictor(model, options);
+  for await (const outcome of outcomesOf(task.sources.slice(from), start, workers)) {
+    if ("error" in outcome) yield outcome;
+    else yield { file: outcome.file, predictions: topScores(outcome.numbers, model.config, topK) };
   }
-}
-
-/** A message without the name it begins with: the row has that already. */
-function withoutName(message: string, picture: Picture): string {
-  const name = typeof picture === "string" ? picture : "name" in picture ? picture.name : "";
-  return message.startsWith(`${name}: `) ? message.slice(name.length + 2) : message;
 }
 
 /** Writes rows in a format: lines as they come, a table or one JSON value at the end, which tells how many are errors. */

@@ -1,5 +1,5 @@
 import { loadModel } from "../evaluate/model.ts";
-import { type ProbePooling, probe } from "../evaluate/probe.ts";
+import { type ProbePooling, type ProbeSolver, probe } from "../evaluate/probe.ts";
 import { openOutput, wantsColor } from "../platform/console.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { formatProbe, probeChart } from "../report/probe.ts";
@@ -10,6 +10,7 @@ export interface ProbeCommandOptions {
   /** `all`, or numbers. */
   readonly layers: readonly number[] | "all";
   readonly pool: readonly ProbePooling[];
+  readonly solver: ProbeSolver;
   readonly knn: number;
   readonly seed: number;
   readonly json?: boolean;
@@ -20,13 +21,14 @@ export interface ProbeCommandOptions {
 
 /** Probes a frozen encoder and writes what its layers know; resolves to the exit code. */
 export async function runProbe(path: string, dataset: string, options: ProbeCommandOptions): Promise<number> {
-  const { layers, pool, knn, seed, json, output: file, svg, workers } = options;
+  const { layers, pool, solver, knn, seed, json, output: file, svg, workers } = options;
   const model = await loadModel(path);
   const progress = createProgress();
   const report = await probe(model, dataset, {
     ...(layers === "all" ? {} : { layers }),
     ...(workers === undefined ? {} : { workers }),
     poolings: pool,
+    solver,
     k: knn,
     seed,
     onProgress: progress.update,

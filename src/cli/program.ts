@@ -5,6 +5,7 @@ import { layerNumbers, names, poolings, portNumber, positiveNumber, share, whole
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
+import type { FeaturesOptions } from "./features.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { PretrainCommandOptions } from "./pretrain.ts";
 import type { ProbeCommandOptions } from "./probe.ts";
@@ -34,6 +35,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addEvaluate,
     addPredict,
     addExplain,
+    addFeatures,
     addProbe,
     addInfo,
     addForward,
@@ -220,6 +222,55 @@ function addExplain(program: Command, finished: Finished): void {
     });
 }
 
+const FEATURES_NOTES = `
+Without --layer: the last hidden state, with the model's final LayerNorm where it has one: before pooling in a
+model of [CLS] pooling, behind the mean in one of mean pooling, so that the mean (or [CLS]) is Hugging Face's
+pooler_output. With --layer K: Hugging Face's hidden_states[K], the output of block K as it is; 0 is the embeddings.
+
+  .parquet       columns file, features (a list of float32; of lists for tokens)
+  .jsonl         a line {"file": ..., "features": [...]} for each picture
+  .npy           float32 [pictures, D], tokens [pictures, N, D]; the names lie in FILE.npy.json
+  .safetensors   the same as a tensor "features"; the names lie in FILE.safetensors.json
+
+A picture that cannot be read is left out and named; the exit code is then 1. The file appears when all is in it.
+
+Examples:
+  beit features models/face-mask photos -o photos.parquet
+  beit features runs/pretrained "photos/**/*.jpg" --pool tokens --layer 8 -o tokens.npy`;
+
+function addFeatures(program: Command, finished: Finished): void {
+  program
+    .command("features")
+    .description("write features of pictures, of any layer, for search, clustering and classifiers of your own")
+    .argument("<model>", MODEL)
+    .argument("[images...]", "files, folders, patterns, - for a picture from standard input")
+    .requiredOption("-o, --output <file>", "file to write: .parquet, .npy, .safetensors or .jsonl")
+    .addOption(
+      new Option("--pool <kind>", "[CLS], the mean of the patches, both side by side, or all tokens")
+        .choices(["cls", "mean", "concat", "tokens"])
+        .default("mean"),
+    )
+    .option(
+      "--layer <k>",
+      "block whose output is taken, from 0, the embeddings (default: the last, see below)",
+      wholeNumber(0),
+    )
+    .option("--files-from <file>", "take the paths in this file too, one a line; - for standard input")
+    .option("--workers <n>", "threads; 0 for none", wholeNumber(0))
+    .addHelpText("after", FEATURES_NOTES)
+    .action(async (model: string, images: string[], options: FeaturesOptions) => {
+      const { runFeatures } = await import("./features.ts");
+      finished(await runFeatures(model, images, options));
+    });
+}
+
+const PROBE_NOTES = `
+Features are those of features --layer K: the outputs of blocks as they are. adamw is the original's run_linear_eval
+(100 epochs, rate 1e-3 for batches of 256, falling as a cosine) on features read once: no crops and flips.
+
+Example:
+  beit probe models/face-mask photos --layers all --knn 20 --svg layers.svg`;
+
 function addProbe(program: Command, finished: Finished): void {
   program
     .command("probe")
@@ -232,12 +283,21 @@ function addProbe(program: Command, finished: Finished): void {
       "mean",
       "concat",
     ])
+    .addOption(
+      new Option(
+        "--solver <name>",
+        "the linear layer in closed form, or trained by the recipe of the BEiT paper's code",
+      )
+        .choices(["ridge", "adamw"])
+        .default("ridge"),
+    )
     .option("--knn <k>", "nearest neighbours that vote", wholeNumber(1), 20)
-    .option("--seed <n>", "of the drawn split and of cross-validation", wholeNumber(0), 42)
+    .option("--seed <n>", "of the drawn split, of cross-validation and of adamw's order", wholeNumber(0), 42)
     .option("--json", "print JSON")
     .option("-o, --output <file>", "write the report there instead of printing it")
     .option("--svg <file>", "write a plot over the layers as well")
     .option("--workers <n>", "threads", wholeNumber(1))
+    .addHelpText("after", PROBE_NOTES)
     .action(async (model: string, dataset: string, options: ProbeCommandOptions) => {
       const { runProbe } = await import("./probe.ts");
       finished(await runProbe(model, dataset, options));

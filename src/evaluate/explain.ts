@@ -1,3 +1,4 @@
+import type { BeitConfig } from "../beit/config.ts";
 import { type ExplanationMethod, traceExplanation } from "../beit/explain.ts";
 import { fold } from "../graph/fold.ts";
 import { lower } from "../graph/lower.ts";
@@ -13,6 +14,8 @@ import { scoresOf } from "./scores.ts";
 /** What a model looked at in one picture. */
 export interface Explanation {
   readonly method: ExplanationMethod;
+  /** Of all classes. */
+  readonly logits: Float32Array;
   /** The class that is explained, and what the model gives it. */
   readonly label: string;
   readonly score: number;
@@ -38,6 +41,13 @@ function scaled(values: Float32Array): Float32Array {
   return values.map((value) => (largest > 0 ? Math.max(0, value) / largest : 0));
 }
 
+/** Index of a class. @throws BeitError `explain/unknown-label` */
+export function requireLabel(label: string, { labels }: Pick<BeitConfig, "labels">): number {
+  const index = labels.indexOf(label);
+  if (index >= 0) return index;
+  throw new BeitError("explain/unknown-label", `label "${label}": the model knows ${labels.join(", ")}`);
+}
+
 /** Compiles a classifier together with what it attends to. */
 export async function createExplainer(
   { config, processor, parameters }: Classifier,
@@ -60,18 +70,15 @@ export async function createExplainer(
 
   return {
     async explain(pixels, label) {
-      const wanted = label === undefined ? undefined : labels.indexOf(label);
-      if (wanted === -1) {
-        throw new BeitError("explain/unknown-label", `label "${label}": the model knows ${labels.join(", ")}`);
-      }
+      const wanted = label === undefined ? undefined : requireLabel(label, config);
       const { data } = preprocess(pixels, processor);
       const first = await run(data, wanted ?? 0);
       const scores = scoresOf(first.logits, config);
       const index = wanted ?? scores.indexOf(scores.reduce((a, b) => Math.max(a, b)));
-      const { heat } = index === (wanted ?? 0) ? first : await run(data, index);
+      const { heat, logits } = index === (wanted ?? 0) ? first : await run(data, index);
       const [rows, columns] = heat.shape as [number, number];
       const values = scaled(heat.data as Float32Array);
-      return { method, label: labels[index]!, score: scores[index]!, rows, columns, heat: values };
+      return { method, logits, label: labels[index]!, score: scores[index]!, rows, columns, heat: values };
     },
     close: () => session.release(),
   };

@@ -1,6 +1,7 @@
 import { adamWStep } from "../optim/adamw.ts";
 import { schedule } from "../optim/schedule.ts";
-import type { LabelledFeatures } from "./features-table.ts";
+import { random } from "../tensor/random.ts";
+import { type LabelledFeatures, widthOf } from "./features-table.ts";
 
 /** A linear layer on features: logits = W x + b. */
 export interface LinearLayer {
@@ -83,4 +84,40 @@ export function trainLinearProbe(layer: LinearLayer, options: LinearProbeOptions
     }
   }
   return losses;
+}
+
+const EPOCHS = 100; // run_linear_eval.py, as published
+const BATCH = 256;
+const LEARNING_RATE = 1e-3; // for each 256 samples of a batch: run_linear_eval.py
+const INITIAL_STD = 0.01; // run_linear_eval.py, LinearClassifier
+
+/**
+ * A linear layer trained from scratch by the original's recipe ({@link trainLinearProbe}: 100 epochs in a new order each,
+ * features as they are), with one difference: features are read once, of whole pictures, where the original crops and
+ * flips its pictures anew in every epoch.
+ */
+export function fitLinearProbe(
+  table: LabelledFeatures,
+  { classes, seed }: { readonly classes: number; readonly seed: number },
+): LinearLayer {
+  const stream = random(seed, "linear probe");
+  const weight = Float32Array.from({ length: classes * widthOf(table) }, () => INITIAL_STD * stream.normal());
+  const layer = { weight, bias: new Float32Array(classes) };
+  trainLinearProbe(layer, {
+    learningRate: LEARNING_RATE,
+    epochs: EPOCHS,
+    batchesOf: (epoch) => shuffledBatches(table, seed, epoch),
+  });
+  return layer;
+}
+
+function* shuffledBatches(table: LabelledFeatures, seed: number, epoch: number): Generator<LabelledFeatures> {
+  const D = widthOf(table);
+  const order = random(seed, "linear probe", epoch).shuffle(Array.from(table.labels.keys()));
+  for (let from = 0; from < order.length; from += BATCH) {
+    const rows = order.slice(from, from + BATCH);
+    const features = new Float32Array(rows.length * D);
+    for (const [i, row] of rows.entries()) features.set(table.features.subarray(row * D, (row + 1) * D), i * D);
+    yield { features, labels: Int32Array.from(rows, (row) => table.labels[row]!) };
+  }
 }

@@ -156,7 +156,7 @@ async function inThreads(batch: BatchOptions, count: number): Promise<Backend> {
       open[idlest]!++;
       return threads.request(idlest, { pictures }).finally(() => open[idlest]!--);
     },
-    close: () => threads.close(),
+    close: () => threads.idle().then(threads.close),
   };
 }
 

@@ -2,7 +2,7 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import type { BeitError } from "../platform/errors.ts";
 import { random } from "../tensor/random.ts";
-import { linearLogits } from "./linear-probe.ts";
+import { fitLinearProbe, linearLogits } from "./linear-probe.ts";
 import { nearestNeighbours } from "./nearest.ts";
 import { fitRidge } from "./ridge.ts";
 
@@ -42,6 +42,30 @@ describe("fitRidge", () => {
   it("refuses a class without samples", async () => {
     const error = await fitRidge(known, { classes: 4 }).catch((reason: BeitError) => reason);
     expect(error).toMatchObject({ code: "probe/too-few", message: expect.stringContaining("class 3 has none") });
+  });
+});
+
+describe("fitLinearProbe", () => {
+  const stream = random(5);
+  const n = 600; // two batches and a part of one
+  const labels = Int32Array.from({ length: n }, (_, i) => i % 2);
+  const features = Float32Array.from({ length: n * 3 }, (_, i) => {
+    return i % 3 === 1 ? 2 * (Math.floor(i / 3) % 2) - 1 + 0.3 * stream.normal() : stream.normal();
+  });
+
+  it("learns what tells the classes, alike for the same seed only", () => {
+    const layer = fitLinearProbe({ features, labels }, { classes: 2, seed: 1 });
+    const logits = linearLogits(layer, features);
+    const right = labels.filter((label, i) => Number(logits[2 * i + 1]! > logits[2 * i]!) === label).length;
+    expect(right / n).toBeGreaterThan(0.98);
+    expect(fitLinearProbe({ features, labels }, { classes: 2, seed: 1 })).toEqual(layer);
+    expect(fitLinearProbe({ features, labels }, { classes: 2, seed: 2 })).not.toEqual(layer);
+  });
+
+  it("ends near the start, where the learning rate leaves it: 300 steps of 1e-3 on average half that", () => {
+    const { weight, bias } = fitLinearProbe({ features, labels }, { classes: 2, seed: 1 });
+    for (const value of [...weight, ...bias]) expect(Math.abs(value)).toBeLessThan(0.16 + 0.05);
+    expect(weight[4]! - weight[1]!).toBeGreaterThan(0.2);
   });
 });
 

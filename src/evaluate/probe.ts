@@ -3,7 +3,7 @@ import type { Sample } from "../dataset/sample.ts";
 import { classificationMetrics } from "./classification.ts";
 import { createLayerExtractor } from "./features.ts";
 import type { LabelledFeatures } from "./features-table.ts";
-import { linearLogits } from "./linear-probe.ts";
+import { fitLinearProbe, linearLogits } from "./linear-probe.ts";
 import type { Model } from "./model.ts";
 import { nearestNeighbours } from "./nearest.ts";
 import { fitRidge } from "./ridge.ts";
@@ -12,14 +12,20 @@ import { fitRidge } from "./ridge.ts";
 export const probePoolings = ["cls", "mean", "concat"] as const;
 export type ProbePooling = (typeof probePoolings)[number];
 
+/** How the linear layer is fitted: in closed form (`fitRidge`), or trained as the original does it (`fitLinearProbe`). */
+export const probeSolvers = ["ridge", "adamw"] as const;
+export type ProbeSolver = (typeof probeSolvers)[number];
+
 /** What to probe, and how. */
 export interface ProbeOptions {
   /** Blocks by number, from 1. Default: all. */
   readonly layers?: readonly number[];
   readonly poolings?: readonly ProbePooling[];
+  /** Default ridge. */
+  readonly solver?: ProbeSolver;
   /** Neighbours that vote. Default 20. */
   readonly k?: number;
-  /** Of the split that is drawn where the data set has none, and of the folds. Default 42. */
+  /** Of the split that is drawn where the data set has none, and of the folds or of the order. Default 42. */
   readonly seed?: number;
   readonly workers?: number;
   /** Told as pictures are read. */
@@ -30,8 +36,8 @@ export interface ProbeOptions {
 export interface ProbeRow {
   readonly layer: number;
   readonly pooling: ProbePooling;
-  /** A linear layer on frozen features, fitted on the training split; see `fitRidge`. */
-  readonly linear: { readonly accuracy: number; readonly balanced_accuracy: number; readonly strength: number };
+  /** A linear layer on frozen features, fitted on the training split; `strength` where ridge chose one. */
+  readonly linear: { readonly accuracy: number; readonly balanced_accuracy: number; readonly strength?: number };
   readonly nearest: { readonly accuracy: number; readonly balanced_accuracy: number };
 }
 
@@ -40,6 +46,7 @@ export interface ProbeReport {
   readonly classes: readonly string[];
   readonly trainedOn: number;
   readonly measuredOn: number;
+  readonly solver: ProbeSolver;
   readonly k: number;
   /** By layer, then pooling. */
   readonly rows: readonly ProbeRow[];
@@ -58,7 +65,7 @@ interface AllLayers {
  */
 export async function probe(model: Model, root: string, options: ProbeOptions = {}): Promise<ProbeReport> {
   const { numLayers, hiddenSize } = model.config;
-  const { seed = 42, k = 20, poolings = probePoolings } = options;
+  const { seed = 42, k = 20, solver = "ridge", poolings = probePoolings } = options;
   const layers = options.layers ?? Array.from({ length: numLayers }, (_, i) => i + 1);
   const train = await openDataset(root, { split: "train", seed });
   const validation = await openDataset(root, { split: "validation", seed, classes: train.classes });
@@ -71,10 +78,11 @@ export async function probe(model: Model, root: string, options: ProbeOptions = 
   for (const [place, layer] of layers.entries()) {
     for (const pooling of poolings) {
       const select = (all: AllLayers) => columns(all, layers.length, place, hiddenSize, pooling);
-      rows.push({ layer, pooling, ...(await judge(select(known), select(asked), train.classes, { k, seed })) });
+      rows.push({ layer, pooling, ...(await judge(select(known), select(asked), train.classes, { k, seed, solver })) });
     }
   }
-  return { classes: train.classes, trainedOn: train.samples.length, measuredOn: validation.samples.length, k, rows };
+  const [trainedOn, measuredOn] = [train.samples.length, validation.samples.length];
+  return { classes: train.classes, trainedOn, measuredOn, solver, k, rows };
 }
 
 async function readLayers(
@@ -116,13 +124,16 @@ async function judge(
   known: LabelledFeatures,
   asked: LabelledFeatures,
   classes: readonly string[],
-  { k, seed }: { readonly k: number; readonly seed: number },
+  { k, seed, solver }: Required<Pick<ProbeOptions, "k" | "seed" | "solver">>,
 ): Promise<Pick<ProbeRow, "linear" | "nearest">> {
   const measured = (logits: Float32Array) => {
     const { accuracy, balanced_accuracy } = classificationMetrics({ logits, labels: asked.labels, classes });
     return { accuracy, balanced_accuracy };
   };
-  const { layer, strength } = await fitRidge(known, { classes: classes.length, seed });
+  const options = { classes: classes.length, seed };
+  const { layer, ...chosen } =
+    solver === "ridge" ? await fitRidge(known, options) : { layer: fitLinearProbe(known, options) };
+  const strength = "strength" in chosen ? { strength: chosen.strength } : {};
   const nearest = await nearestNeighbours(known, asked.features, { classes: classes.length, k });
-  return { linear: { ...measured(linearLogits(layer, asked.features)), strength }, nearest: measured(nearest) };
+  return { linear: { ...measured(linearLogits(layer, asked.features)), ...strength }, nearest: measured(nearest) };
 }

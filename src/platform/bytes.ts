@@ -9,6 +9,10 @@ export function countOccurrences(bytes: Uint8Array, text: string, most: number):
   return count;
 }
 
+/** Bytes as a base64 text (RFC 4648, section 4). */
+export const toBase64 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("base64");
+
 /** The bytes of a base64 text (RFC 4648, section 4; padding may be left out); undefined when it is not one. */
 export function fromBase64(text: string): Uint8Array | undefined {
   const padding = text.endsWith("==") ? 2 : text.endsWith("=") ? 1 : 0;

@@ -1,9 +1,5 @@
-import { randomBytes } from "node:crypto";
 import { once } from "node:events";
-import { mkdir, open, rename, rm } from "node:fs/promises";
-import { basename, dirname, join } from "node:path";
-import { BeitError } from "./errors.ts";
-import { fileReason } from "./files.ts";
+import { openFileAtomic } from "./files.ts";
 
 /** Where a command's data goes: written piece by piece, kept by `commit`, dropped by `discard`. */
 export interface Output {
@@ -14,7 +10,7 @@ export interface Output {
 
 /** Standard output (which takes every piece at once), or a file that appears whole on `commit` or not at all. */
 export async function openOutput(path?: string): Promise<Output> {
-  return path === undefined ? standardOutput : fileOutput(path);
+  return path === undefined ? standardOutput : openFileAtomic(path);
 }
 
 const standardOutput: Output = {
@@ -24,36 +20,6 @@ const standardOutput: Output = {
   commit: () => Promise.resolve(),
   discard: () => Promise.resolve(),
 };
-
-/** @throws BeitError `file/unwritable` here and on every later step; nothing is left behind. */
-async function fileOutput(path: string): Promise<Output> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
-  const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
-    try {
-      return await step();
-    } catch (error) {
-      await rm(temporary, { force: true }).catch(() => undefined);
-      throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
-    }
-  };
-  const file = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
-    return open(temporary, "wx");
-  });
-  return {
-    write: (text) => guarded(() => file.writeFile(text)),
-    commit: () =>
-      guarded(async () => {
-        await file.sync();
-        await file.close();
-        await rename(temporary, path);
-      }),
-    async discard() {
-      await file.close().catch(() => undefined);
-      await rm(temporary, { force: true });
-    },
-  };
-}
 
 /** All of standard input. */
 export async function readStandardInput(): Promise<Uint8Array> {

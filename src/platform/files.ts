@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { mkdir, open, readFile as read, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile as read, rename, rm } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
 
@@ -45,35 +45,68 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
+/** A file that appears whole on `commit` or not at all. Every step throws BeitError `file/unwritable` when it fails. */
+export interface AtomicFile {
+  /** Adds to the end. */
+  write(part: string | Uint8Array): Promise<void>;
+  /** Writes over bytes that are there already. */
+  overwrite(start: number, bytes: Uint8Array): Promise<void>;
+  commit(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 /**
- * Writes a file so that a reader sees the old content or the whole new one, never a part: the parts go to a temporary
- * name in the same folder, are flushed to disk and renamed. Missing folders are made. On failure nothing is left behind.
- * @throws BeitError `file/unwritable` naming the file and the reason (disk full, permission …).
+ * Opens a file to be written piece by piece so that a reader sees the old content or the whole new one, never a part: the
+ * pieces go to a temporary name in the same folder, are flushed to disk and renamed. Missing folders are made. On failure
+ * nothing is left behind.
+ * @throws BeitError `file/unwritable` naming the file and the reason (disk full, permission …)
  */
+export async function openFileAtomic(path: string): Promise<AtomicFile> {
+  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  let file: FileHandle | undefined;
+  const discard = async () => {
+    await file?.close().catch(() => undefined);
+    await rm(temporary, { force: true }).catch(() => undefined);
+  };
+  const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
+    try {
+      return await step();
+    } catch (error) {
+      await discard();
+      throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+    }
+  };
+  const opened = await guarded(async () => {
+    await mkdir(dirname(path), { recursive: true });
+    file = await open(temporary, "wx");
+    return file;
+  });
+  return {
+    write: (part) => guarded(() => opened.writeFile(part)),
+    overwrite: (start, bytes) => guarded(async () => void (await opened.write(bytes, 0, bytes.length, start))),
+    commit: () =>
+      guarded(async () => {
+        await opened.sync();
+        await opened.close();
+        await rename(temporary, path);
+      }),
+    discard,
+  };
+}
+
+/** Writes a file as {@link openFileAtomic} does. @throws BeitError `file/unwritable` */
 export async function writeFileAtomic(
   path: string,
   content: string | Uint8Array | Iterable<Uint8Array>,
 ): Promise<void> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const file = await openFileAtomic(path);
   try {
-    await mkdir(dirname(path), { recursive: true });
-    const file = await open(temporary, "wx");
-    try {
-      const parts =
-        typeof content === "string"
-          ? [new TextEncoder().encode(content)]
-          : content instanceof Uint8Array
-            ? [content]
-            : content;
-      for (const part of parts) await file.writeFile(part);
-      await file.sync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
+    const whole = typeof content === "string" || content instanceof Uint8Array;
+    for (const part of whole ? [content] : content) await file.write(part);
+    await file.commit();
   } catch (error) {
-    await rm(temporary, { force: true }).catch(() => undefined);
-    throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+    await file.discard();
+    throw error;
   }
 }
 

@@ -19,6 +19,8 @@ export interface Workers<Request, Response> {
    * @throws the handler's error, with its code when it was a BeitError; BeitError `thread/died` when the thread ends first.
    */
   request(worker: number, message: Request, transfer?: readonly Transferable[]): Promise<Response>;
+  /** Resolves when no request is open: a thread that is ended inside native code may take the process with it. */
+  idle(): Promise<void>;
   /** Ends all threads; requests still open are rejected with `thread/closed`. */
   close(): Promise<void>;
 }
@@ -91,12 +93,19 @@ export async function startWorkers<Request, Response>(
     const reason = (error as Error).message;
     throw new BeitError("thread/not-started", `worker thread ${entry}: could not start: ${reason}`, { cause: error });
   }
+  const open = new Set<Promise<unknown>>();
   const request = (worker: number, message: Request, transfer: readonly Transferable[] = []) => {
     const thread = threads[worker];
     if (!thread) throw new RangeError(`request: worker ${worker} of ${count} does not exist`);
-    return thread.request(message, transfer) as Promise<Response>;
+    const answer = thread.request(message, transfer) as Promise<Response>;
+    const settled = answer.catch(() => undefined).finally(() => open.delete(settled));
+    open.add(settled);
+    return answer;
   };
-  return { count, request, close };
+  const idle = async (): Promise<void> => {
+    await Promise.all(open);
+  };
+  return { count, request, idle, close };
 }
 
 interface Thread {

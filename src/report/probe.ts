@@ -5,26 +5,27 @@ import { formatTable, type TextStyle } from "./table.ts";
 const names: Readonly<Record<ProbePooling, string>> = { cls: "[CLS]", mean: "mean of patches", concat: "both" };
 
 /** A probe's result as a table of balanced accuracies, the best marked. */
-export function formatProbe({ rows, trainedOn, measuredOn, k }: ProbeReport, style: TextStyle = {}): string {
+export function formatProbe({ rows, trainedOn, measuredOn, solver, k }: ProbeReport, style: TextStyle = {}): string {
   const best = (read: (row: ProbeReport["rows"][number]) => number) => Math.max(...rows.map(read));
   const [bestLinear, bestNearest] = [
     best(({ linear }) => linear.balanced_accuracy),
     best(({ nearest }) => nearest.balanced_accuracy),
   ];
   const shown = (value: number, most: number) => `${value.toFixed(4)}${value === most ? " *" : "  "}`;
+  const ridge = solver === "ridge";
   const table = formatTable(
     [
       { title: "layer", align: "right" },
       { title: "features" },
       { title: "linear", align: "right" },
-      { title: "ridge", align: "right" },
+      ...(ridge ? [{ title: "ridge", align: "right" as const }] : []),
       { title: `${k} nearest`, align: "right" },
     ],
     rows.map(({ layer, pooling, linear, nearest }) => [
       `${layer}`,
       names[pooling],
       shown(linear.balanced_accuracy, bestLinear),
-      `${linear.strength}`,
+      ...(ridge ? [`${linear.strength}`] : []),
       shown(nearest.balanced_accuracy, bestNearest),
     ]),
     style,

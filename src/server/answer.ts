@@ -1,10 +1,10 @@
 import type { Context } from "hono";
-import type { Scored } from "../evaluate/predictor.ts";
+import { requireLabel } from "../evaluate/explain.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readBody } from "./body.ts";
 import type { Clock } from "./clock.ts";
 import { pictureParser, type Upload, uploadProblem } from "./pictures.ts";
-import type { Purpose, Runner } from "./runner.ts";
+import type { Outcome, Purpose, Runner } from "./runner.ts";
 import type { RequestState, Services } from "./services.ts";
 
 /** What a client is told of a picture that could not be read. */
@@ -31,8 +31,8 @@ const NAME = "picture"; // what messages of the decoder call it; file names stay
 export async function answerPictures<Row>(
   c: Context<RequestState>,
   services: Services,
-  asked: { readonly purpose: Purpose; readonly model: string | undefined },
-  toRow: (file: string, numbers: Float32Array, runner: Runner) => Row,
+  asked: { readonly purpose: Purpose; readonly model: string | undefined; readonly label?: string | undefined },
+  toRow: (file: string, outcome: Exclude<Outcome, { readonly error: BeitError }>, runner: Runner) => Row,
 ): Promise<Answer<Row>> {
   const { models, limits, clock, budget, metrics } = services;
   const deadline = c.get("started") + limits.timeoutMs;
@@ -40,15 +40,16 @@ export async function answerPictures<Row>(
   const work = models.use(asked.model, asked.purpose, async (runner, model) => {
     c.set("model", model);
     c.set("batcher", runner.batcher);
+    if (asked.label !== undefined) requireLabel(asked.label, runner.info.config);
     runner.batcher.requireRoom(1); // before the body is read: a full house says so at once
     const hold = budget.open();
     try {
       const uploads = await parse(await readBody(c.req.raw, { limits, clock, hold }));
       c.set("pictures", uploads.length);
-      const outcomes = await outcomesOf(uploads, c.req.raw.signal, services, runner, deadline);
+      const outcomes = await outcomesOf(uploads, asked.label, c.req.raw.signal, services, runner, deadline);
       const rows = uploads.map(({ file }, i) => {
         const outcome = outcomes[i]!;
-        if ("logits" in outcome) return toRow(file, outcome.logits, runner);
+        if ("logits" in outcome) return toRow(file, outcome, runner);
         if (uploads.length === 1) throw outcome.error;
         metrics.error(outcome.error.code);
         return failedRow(file, outcome.error);
@@ -64,13 +65,16 @@ export async function answerPictures<Row>(
 /** An outcome for every upload, in order; what is too large does not reach the model. */
 async function outcomesOf(
   uploads: readonly Upload[],
+  label: string | undefined,
   signal: AbortSignal,
   { limits }: Services,
   { batcher }: Runner,
   deadline: number,
-): Promise<Scored[]> {
+): Promise<Outcome[]> {
   const problems = uploads.map((upload) => uploadProblem(upload, limits));
-  const readable = uploads.filter((_, i) => !problems[i]).map(({ bytes }) => ({ bytes, name: NAME }));
+  const readable = uploads
+    .filter((_, i) => !problems[i])
+    .map(({ bytes }) => ({ picture: { bytes, name: NAME }, label }));
   const scored = (await batcher.submit(readable, { signal, deadline })).values();
   return problems.map((error) => (error ? { error } : scored.next().value!));
 }

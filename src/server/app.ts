@@ -1,9 +1,12 @@
 import { OpenAPIHono } from "@hono/zod-openapi";
 import type { Context } from "hono";
+import type { DrawnExplanation } from "../evaluate/explain-pictures.ts";
 import { pooledFeatures } from "../evaluate/features.ts";
 import { topScores } from "../evaluate/scores.ts";
+import { toBase64 } from "../platform/bytes.ts";
 import { BeitError } from "../platform/errors.ts";
 import { packageVersion } from "../platform/package.ts";
+import { nested } from "../tensor/tensor.ts";
 import { crossOrigin, requireToken, securityHeaders } from "./access.ts";
 import { answerPictures } from "./answer.ts";
 import { apiPage, type OpenApiDocument } from "./api-page.ts";
@@ -51,15 +54,17 @@ export function createApp(services: Services): { fetch(request: Request): Promis
 
 function addInference(app: App, services: Services): void {
   app.openapi(classifyRoute, async (c) => {
-    const { model: asked, top_k } = c.req.valid("query");
+    const { model: asked, top_k, explain: method, label } = c.req.valid("query");
+    if (label !== undefined && !method) throw new BeitError("request/invalid", "label: expected together with explain");
     const { model, rows } = await answerPictures(
       c,
       services,
-      { purpose: "classify", model: asked },
-      (file, logits, { info }) => {
-        const predictions = topScores(logits, info.config, top_k);
+      { purpose: method ?? "classify", model: asked, label },
+      (file, outcome, { info }) => {
+        const predictions = topScores(outcome.logits, info.config, top_k);
         const [best] = predictions;
-        return { file, label: best!.label, score: best!.score, predictions };
+        const row = { file, label: best!.label, score: best!.score, predictions };
+        return "overlay" in outcome ? { ...row, explanation: explanationOf(outcome) } : row;
       },
     );
     return c.json({ model, results: rows }, 200);
@@ -70,12 +75,18 @@ function addInference(app: App, services: Services): void {
       c,
       services,
       { purpose: "features", model: asked },
-      (file, row, { info }) => {
-        return { file, features: Array.from(pooledFeatures(row, pool ?? info.pooling)) };
+      (file, { logits }, { info }) => {
+        return { file, features: Array.from(pooledFeatures(logits, pool ?? info.pooling)) };
       },
     );
     return c.json({ model, pool: pool ?? runner.info.pooling, results: rows }, 200);
   });
+}
+
+/** An explanation in JSON. */
+function explanationOf({ method, label, score, rows, columns, heat, overlay }: DrawnExplanation) {
+  const values = nested(heat, [rows, columns], (value) => Number(value.toFixed(4))) as number[][];
+  return { method, label, score, heat: values, overlay: `data:image/png;base64,${toBase64(overlay)}` };
 }
 
 function addModels(app: App, { models }: Services): void {

@@ -20,7 +20,7 @@ const statuses: Readonly<Record<string, ContentfulStatusCode>> = {
   "image/truncated": 422,
   "model/unknown": 404,
   "model/not-a-classifier": 422,
-  "model/no-features": 422,
+  "explain/unknown-label": 422,
   "model/unavailable": 503,
   "server/queue-full": 429,
   "server/too-many-bytes": 429,

@@ -139,7 +139,7 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
 
 const isDead = (error: unknown) => error instanceof BeitError && error.code.startsWith("thread/");
 
-const OWN = new Set(["server/models-busy", "model/not-a-classifier", "model/no-features"]);
+const OWN = new Set(["server/models-busy", "model/not-a-classifier"]);
 
 /** What went wrong with a model's files is the operator's to know, not the client's. */
 function unavailable(error: unknown): never {

@@ -1,5 +1,11 @@
 import type { BeitConfig, Task } from "../beit/config.ts";
-import type { Picture } from "../evaluate/batch.ts";
+import type { ExplanationMethod } from "../beit/explain.ts";
+import {
+  createPictureExplainer,
+  type DrawnExplanation,
+  type ExplainRequest,
+  startPictureExplainer,
+} from "../evaluate/explain-pictures.ts";
 import { createFeatureExtractor, type Pooling } from "../evaluate/features.ts";
 import { loadModel, type Model, parameterCount } from "../evaluate/model.ts";
 import { type Classifier, createPredictor, type Scored, usualWorkers } from "../evaluate/predictor.ts";
@@ -9,8 +15,11 @@ import { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
 import type { Clock } from "./clock.ts";
 import type { Limits } from "./limits.ts";
 
-/** What a model is asked for. */
-export type Purpose = "classify" | "features";
+/** What a model is asked for: classes, features, or classes explained in one of the ways. */
+export type Purpose = "classify" | "features" | ExplanationMethod;
+
+/** What came of a picture: logits, with their explanation where it was asked for; or features; or what was wrong with it. */
+export type Outcome = Scored | DrawnExplanation;
 
 /** What is known of a model once it was read. */
 export interface ModelInfo {
@@ -24,8 +33,7 @@ export interface ModelInfo {
 /** A model at work for one purpose. */
 export interface Runner {
   readonly info: ModelInfo;
-  /** A row of logits or of features for every picture, or what was wrong with it. */
-  readonly batcher: Batcher<Picture, Scored>;
+  readonly batcher: Batcher<ExplainRequest, Outcome>;
   close(): Promise<void>;
 }
 
@@ -47,7 +55,7 @@ export interface RunnerOptions {
   readonly precision?: Precision | undefined;
   /** Told why an int8 form that is there is not used. */
   onRemark?(text: string): void;
-  onBatch?: BatcherOptions<Picture, Scored>["onBatch"];
+  onBatch?: BatcherOptions<ExplainRequest, Outcome>["onBatch"];
 }
 
 const THREAD_BYTES = 48 * 2 ** 20; // guessed, not measured: a thread with onnxruntime and the activations of a batch of 8
@@ -58,7 +66,7 @@ const THREAD_BYTES = 48 * 2 ** 20; // guessed, not measured: a thread with onnxr
  */
 export async function openModel(path: string, purpose: Purpose, options: RunnerOptions): Promise<OpenedModel> {
   const model = await loadModel(path);
-  if (purpose === "classify" && model.task !== "classification") {
+  if (purpose !== "features" && model.task !== "classification") {
     throw new BeitError("model/not-a-classifier", `is a model of ${model.task}, expected an image classifier`);
   }
   const quantized =
@@ -73,7 +81,7 @@ export async function openModel(path: string, purpose: Purpose, options: RunnerO
     parameters,
     pooling: model.config.useMeanPooling ? "mean" : "cls",
   };
-  const copies = Math.max(1, workers);
+  const copies = purpose === "classify" || purpose === "features" ? Math.max(1, workers) : 1;
   return {
     info,
     bytes: copies * (4 * parameters + THREAD_BYTES),
@@ -87,21 +95,63 @@ async function startRunner(
   purpose: Purpose,
   { limits, clock, workers = 0, onBatch }: RunnerOptions,
 ): Promise<Runner> {
-  const { maxBatch, maxPixels, maxQueue, windowMs } = limits;
-  const start = purpose === "classify" ? createPredictor : createFeatureExtractor;
-  const predictor = await start(model, { workers, batchSize: maxBatch, maxPixels });
-  const batcher = createBatcher<Picture, Scored>({
-    async run(pictures) {
-      const outcomes: Scored[] = [];
-      for await (const outcome of predictor.scores(pictures)) outcomes.push(outcome);
-      return outcomes;
-    },
+  const { maxPixels, maxQueue, windowMs } = limits;
+  const explains = purpose !== "classify" && purpose !== "features";
+  const { run, close } = explains
+    ? await startExplaining(model, purpose, workers, maxPixels)
+    : await startPredicting(model, purpose, workers, limits);
+  const batcher = createBatcher<ExplainRequest, Outcome>({
+    run,
     clock,
-    maxBatch,
+    maxBatch: explains ? 1 : limits.maxBatch,
     maxQueue,
     windowMs,
-    workers: Math.max(1, workers),
+    workers: explains ? 1 : Math.max(1, workers),
     ...(onBatch ? { onBatch } : {}),
   });
-  return { info, batcher, close: () => predictor.close() };
+  return { info, batcher, close };
+}
+
+/** What answers batches. */
+interface Backend {
+  run(requests: readonly ExplainRequest[]): Promise<Outcome[]>;
+  close(): Promise<void>;
+}
+
+async function startPredicting(
+  model: Model & Classifier,
+  purpose: "classify" | "features",
+  workers: number,
+  { maxBatch, maxPixels }: Limits,
+): Promise<Backend> {
+  const options = { workers, batchSize: maxBatch, maxPixels };
+  const predictor =
+    purpose === "classify"
+      ? await createPredictor(model, options)
+      : await createFeatureExtractor(model, { pool: "concat" }, options);
+  return {
+    async run(requests) {
+      const outcomes: Scored[] = [];
+      for await (const outcome of predictor.scores(requests.map(({ picture }) => picture))) outcomes.push(outcome);
+      return outcomes;
+    },
+    close: () => predictor.close(),
+  };
+}
+
+/** One picture after the other: its gradient takes all cores. */
+async function startExplaining(
+  { config, processor, parameters }: Classifier,
+  method: ExplanationMethod,
+  workers: number,
+  maxPixels: number,
+): Promise<Backend> {
+  const start = workers === 0 ? createPictureExplainer : startPictureExplainer;
+  const { explain, close } = await start({ classifier: { config, processor, parameters }, method, maxPixels });
+  const outcomeOf = (request: ExplainRequest): Promise<Outcome> =>
+    explain(request).catch((error: unknown) => {
+      if (error instanceof BeitError && error.code.startsWith("image/")) return { error };
+      throw error;
+    });
+  return { run: (requests) => Promise.all(requests.map(outcomeOf)), close };
 }

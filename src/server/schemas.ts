@@ -1,4 +1,5 @@
 import { z } from "@hono/zod-openapi";
+import { explanationMethods } from "../beit/explain.ts";
 import { poolings } from "../evaluate/features.ts";
 
 /** The JSON of every error. */
@@ -16,12 +17,28 @@ const failedRow = z
   .object({ file: z.string(), error: z.string(), code: z.string() })
   .openapi("FailedPicture", { description: "A picture that could not be read; the others are answered." });
 
+const explanation = z
+  .object({
+    method: z.enum(explanationMethods),
+    label: z.string().openapi({ description: "The class that is explained." }),
+    score: z.number().openapi({ description: "Its probability." }),
+    heat: z.array(z.array(z.number())).openapi({
+      description:
+        "A row for each row of patches, from the top left of what the model sees of the picture; the largest value is 1.",
+    }),
+    overlay: z.string().openapi({
+      description: "The map laid over the picture, a PNG of 640 pixels at most on its longer side, as a data URL.",
+    }),
+  })
+  .openapi("Explanation");
+
 const scoredRow = z
   .object({
     file: z.string(),
     label: z.string().openapi({ description: "The best class.", example: "with_mask" }),
     score: z.number().openapi({ description: "Its probability.", example: 0.97 }),
     predictions: z.array(z.object({ label: z.string(), score: z.number() })).openapi({ description: "Best first." }),
+    explanation: explanation.optional().openapi({ description: "Where `explain` asked for it." }),
   })
   .openapi("ClassifiedPicture", { description: "As `beit predict --format json` has it." });
 
@@ -78,6 +95,13 @@ export const classifyQuery = z.strictObject({
     .max(100_000)
     .default(5)
     .openapi({ description: "Classes returned for each picture, best first." }),
+  explain: z.enum(explanationMethods).optional().openapi({
+    description:
+      "What the model looked at: `gradient`, attention weighted by the gradient of a class; `rollout`, attention alone.",
+  }),
+  label: z.string().max(1000).optional().openapi({
+    description: "The class to explain; the best one unless given.",
+  }),
 });
 export const featuresQuery = z.strictObject({
   model,

@@ -73,3 +73,17 @@ export function zeros(shape: readonly number[]): Tensor<"float32"> {
 export function sameShape(a: readonly number[], b: readonly number[]): boolean {
   return a.length === b.length && a.every((v, i) => v === b[i]);
 }
+
+/** Lists of numbers in lists. */
+export type Nested = readonly (number | Nested)[];
+
+/** Values as the nested lists that a shape of one axis or more says. */
+export function nested(
+  values: Float32Array,
+  [count = 0, ...rest]: readonly number[],
+  each = (value: number): number => value,
+): Nested {
+  if (rest.length === 0) return Array.from(values, each);
+  const size = values.length / count;
+  return Array.from({ length: count }, (_, i) => nested(values.subarray(i * size, (i + 1) * size), rest, each));
+}

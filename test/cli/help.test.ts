@@ -26,6 +26,7 @@ describe("help screens", () => {
       evaluate: measure a classifier on a labelled folder of images
       predict: classify pictures
       explain: show what a classifier looked at: a heat-map over the picture
+      features: write features of pictures, of any layer, for search, clustering and classifiers of your own
       probe: measure what a frozen encoder knows, layer by layer: linear probe and nearest neighbours
       info: show a model's configuration, parameters, arithmetic, labels and origin
       forward: run a model on tensors and write named tensors, to compare implementations

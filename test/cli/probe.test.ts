@@ -65,6 +65,17 @@ describe("beit probe", () => {
     expect(stdout).toContain("3 nearest");
   });
 
+  it("trains the linear layer by the original's recipe when asked to", async () => {
+    const args = ["probe", model!, dataset!, "--layers", "2", "--pool", "mean", "--solver", "adamw"];
+    const { stdout } = await beit([...args, "--json"]);
+    const { solver, rows } = JSON.parse(stdout);
+    expect([solver, Object.keys(rows[0].linear)]).toEqual(["adamw", ["accuracy", "balanced_accuracy"]]);
+    expect(rows[0].linear.balanced_accuracy).toBeGreaterThan(0.9);
+    const table = (await beit(args)).stdout;
+    expect(table).not.toContain("ridge");
+    expect(table).toMatch(/\n {4}2 {2}mean of patches {2}[01]\.\d{4} \* +[01]\.\d{4} \*\n$/);
+  });
+
   it("reads what forward gives for the same picture", async () => {
     const loaded = await loadModel(model!);
     const pixels = noisyPixels(90, "probe");

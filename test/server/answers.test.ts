@@ -1,19 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { createExplainer } from "../../src/evaluate/explain.ts";
 import { forward } from "../../src/evaluate/forward.ts";
 import { loadModel } from "../../src/evaluate/model.ts";
 import { pipeline } from "../../src/evaluate/pipeline.ts";
 import { preprocess } from "../../src/image/processor.ts";
-import { decodeImage } from "../../src/platform/decode.ts";
+import { decodeImage, encodeJpeg } from "../../src/platform/decode.ts";
 import type { Service } from "../../src/server/service.ts";
 import { float32 } from "../../src/tensor/tensor.ts";
-import { jpeg, png } from "../cli/run.ts";
-import { get, post, postFiles, postPicture, serviceOf, writeModels } from "./service.ts";
+import { jpeg, noisyPixels, png } from "../cli/run.ts";
+import { errorOf, get, post, postFiles, postPicture, serviceOf, writeModels } from "./service.ts";
 
 interface Row {
   file: string;
   label?: string;
   score?: number;
   predictions?: { label: string; score: number }[];
+  explanation?: { method: string; label: string; score: number; heat: number[][]; overlay: string };
   features?: number[];
   error?: string;
   code?: string;
@@ -94,6 +96,56 @@ describe("POST /v1/classify", () => {
       expect(results[0]!.score).toBeCloseTo(alone[i]!.score!, 6);
     }
     expect(new Set(alone.map(({ score }) => score)).size).toBe(24);
+  });
+});
+
+describe("POST /v1/classify?explain", () => {
+  it.each(["gradient", "rollout"] as const)(
+    "%s: map and overlay of the best class, beside the classes",
+    async (method) => {
+      const [plain] = (await answer(postPicture("/v1/classify", dark))).results;
+      const [row] = (await answer(postPicture(`/v1/classify?explain=${method}`, dark))).results;
+      const { explanation, ...rest } = row!;
+      expect(rest.label).toBe(plain!.label);
+      for (const [i, { score }] of plain!.predictions!.entries())
+        expect(rest.predictions![i]!.score).toBeCloseTo(score, 5);
+      const explainer = await createExplainer(await loadModel(models.get("small")!), method);
+      const expected = await explainer.explain(await decodeImage(dark, "dark"));
+      await explainer.close();
+      expect(explanation).toMatchObject({ method, label: plain!.label, score: rest.score });
+      expect(explanation!.heat.map((line) => line.length)).toEqual([4, 4, 4, 4]);
+      for (const [i, value] of explanation!.heat.flat().entries()) expect(value).toBeCloseTo(expected.heat[i]!, 3);
+      const [, data] = /^data:image\/png;base64,(.*)$/.exec(explanation!.overlay)!;
+      const overlay = await decodeImage(Buffer.from(data!, "base64"), "overlay");
+      expect([overlay.width, overlay.height]).toEqual([40, 30]);
+      expect(overlay.data).not.toEqual((await decodeImage(dark, "dark")).data);
+    },
+  );
+
+  it("explains the class that is asked for, in a thread, with others' errors in their rows", async () => {
+    const threaded = serviceOf(models, { workers: 1 }).service;
+    const files = { "a.jpg": dark, "b.jpg": dark.subarray(9), "c.png": light };
+    const response = await threaded.fetch(postFiles("/v1/classify?explain=gradient&label=light&top_k=1", files));
+    const { results } = (await response.json()) as { results: Row[] };
+    await threaded.close();
+    expect(results.map(({ file, code }) => code ?? file)).toEqual(["a.jpg", "image/not-an-image", "c.png"]);
+    for (const { explanation, predictions } of [results[0]!, results[2]!]) {
+      expect([explanation!.label, predictions!.length]).toEqual(["light", 1]);
+      expect(Math.max(...explanation!.heat.flat())).toBe(1);
+    }
+    const { label, score } = results[0]!;
+    expect(results[0]!.explanation!.score).toBeCloseTo(label === "light" ? score! : 1 - score!, 6);
+  });
+
+  it("draws over a large picture reduced, as long as its pixels are within the limit", async () => {
+    const large = await encodeJpeg(noisyPixels(90, "large", [900, 300]), 90);
+    const [row] = (await answer(postPicture("/v1/classify?explain=rollout", large))).results;
+    const overlay = Buffer.from(row!.explanation!.overlay.split(",")[1]!, "base64");
+    const { width, height } = await decodeImage(overlay, "overlay");
+    expect([width, height]).toEqual([640, 213]);
+    const strict = serviceOf(models, { limits: { maxPixels: 200_000 } }).service;
+    expect(await errorOf(strict, postPicture("/v1/classify?explain=rollout", large))).toBe("413 image/too-large");
+    await strict.close();
   });
 });
 

@@ -65,6 +65,10 @@ const paths = [
 ];
 const queries = [
   "top_k=-1",
+  "explain=gradient",
+  "explain=rollout&label=light",
+  "explain=gradient&label=%00",
+  "explain=constructor",
   "top_k=1e999",
   "top_k=NaN",
   "top_k[]=1",

@@ -67,6 +67,8 @@ describe("/openapi.json", () => {
       ["post", "/v1/classify", postPicture("/v1/classify", picture)],
       ["post", "/v1/classify", postFiles("/v1/classify", files(3))],
       ["post", "/v1/classify", postFiles("/v1/classify", files(4))],
+      ["post", "/v1/classify", postPicture("/v1/classify?explain=gradient", picture)],
+      ["post", "/v1/classify", postPicture("/v1/classify?explain=gradient&label=none", picture)],
       ["post", "/v1/classify", postPicture("/v1/classify", picture.subarray(9))],
       ["post", "/v1/classify", postPicture("/v1/classify", picture.subarray(0, 300))],
       ["post", "/v1/classify", postPicture("/v1/classify", new Uint8Array(60_000))],

@@ -85,6 +85,18 @@ describe("what is refused", () => {
       () => form('--B\r\nContent-Disposition: form-data; name="top_k"\r\n\r\n3\r\n--B--\r\n'),
     ],
     ["no classes", "422 request/invalid", () => postPicture("/v1/classify?top_k=0", picture)],
+    ["another explanation", "422 request/invalid", () => postPicture("/v1/classify?explain=saliency", picture)],
+    ["a label to no end", "422 request/invalid", () => postPicture("/v1/classify?label=dark", picture)],
+    [
+      "a label that is none",
+      "422 explain/unknown-label",
+      () => postPicture("/v1/classify?explain=gradient&label=grey", picture),
+    ],
+    [
+      "an explanation of what has no classes",
+      "422 model/not-a-classifier",
+      () => postPicture("/v1/classify?explain=rollout&model=encoder", picture),
+    ],
     ["classes in words", "422 request/invalid", () => postPicture("/v1/classify?top_k=two", picture)],
     ["two top_k", "422 request/invalid", () => postPicture("/v1/classify?top_k=1&top_k=2", picture)],
     ["an unknown option", "422 request/invalid", () => postPicture("/v1/classify?topk=1", picture)],

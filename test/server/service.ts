@@ -1,6 +1,5 @@
 import { join } from "node:path";
-import type { Picture } from "../../src/evaluate/batch.ts";
-import type { Scored } from "../../src/evaluate/predictor.ts";
+import type { ExplainRequest } from "../../src/evaluate/explain-pictures.ts";
 import type { LogEntry } from "../../src/platform/log.ts";
 import { createApp } from "../../src/server/app.ts";
 import { createBatcher } from "../../src/server/batcher.ts";
@@ -9,6 +8,7 @@ import { systemClock } from "../../src/server/clock.ts";
 import { defaultLimits, type Limits } from "../../src/server/limits.ts";
 import { createMetrics } from "../../src/server/metrics.ts";
 import { createModels } from "../../src/server/models.ts";
+import type { Outcome } from "../../src/server/runner.ts";
 import { createService, type Service, type ServiceOptions } from "../../src/server/service.ts";
 import { smallConfig, temporaryFolder, writeModel } from "../cli/run.ts";
 
@@ -35,11 +35,11 @@ export function stalledService(limits: Partial<Limits> = {}) {
   const all = { ...defaultLimits, windowMs: 0, ...limits };
   const open: (() => void)[] = [];
   const info = { config: smallConfig, task: "classification" as const, parameters: 1, pooling: "mean" as const };
-  const run = (pictures: readonly Picture[]) =>
-    new Promise<Scored[]>((resolve) => {
+  const run = (pictures: readonly ExplainRequest[]) =>
+    new Promise<Outcome[]>((resolve) => {
       open.push(() => resolve(pictures.map(() => ({ logits: Float32Array.of(1, 0) }))));
     });
-  const batcher = createBatcher<Picture, Scored>({ ...all, run, clock: systemClock, workers: 1 });
+  const batcher = createBatcher<ExplainRequest, Outcome>({ ...all, run, clock: systemClock, workers: 1 });
   const models = createModels({
     names: ["stalled"],
     maxBytes: 1,
