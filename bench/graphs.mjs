@@ -1,7 +1,7 @@
 // The graphs that are measured, with inputs of the right sizes and of ordinary values.
 import { presets } from "../dist/beit/config.js";
+import { inferenceGraph, inferenceModel } from "../dist/evaluate/inference.js";
 import { parameterShapes } from "../dist/evaluate/model.js";
-import { inferenceGraph, inferenceModel } from "../dist/evaluate/predictor.js";
 import { slice } from "../dist/graph/layout.js";
 import { matMul } from "../dist/graph/matmul.js";
 import { quantizeProducts } from "../dist/graph/quantize.js";
