@@ -58,8 +58,8 @@ interface Backend {
   close(): Promise<void>;
 }
 
-/** Pictures that go through the graph at once, unless said otherwise. */
-export const PREDICTION_BATCH = 8;
+/** Pictures that go through the graph at once, unless said otherwise: their activations stay in cache (docs/log.md). */
+export const PREDICTION_BATCH = 4;
 
 /**
  * Compiles a classifier and starts its threads.
