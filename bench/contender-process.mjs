@@ -41,7 +41,7 @@ async function measure(lanes, { count, mode }) {
   const [details] = await Promise.all(lanes.map((lane) => lane.run(count, mode)));
   const ms = performance.now() - start;
   const { user, system } = process.cpuUsage(cpu);
-  return { ms, cpuMs: (user + system) / 1000, ...details };
+  return { ms, cpuMs: (user + system) / 1000, residentBytes: process.memoryUsage.rss(), ...details };
 }
 
 function serveProcess() {

@@ -1,7 +1,7 @@
 // The graphs that are measured, with inputs of the right sizes and of ordinary values.
 import { presets } from "../dist/beit/config.js";
+import { inferenceGraph, inferenceModel } from "../dist/evaluate/inference.js";
 import { parameterShapes } from "../dist/evaluate/model.js";
-import { inferenceGraph, inferenceModel } from "../dist/evaluate/predictor.js";
 import { slice } from "../dist/graph/layout.js";
 import { matMul } from "../dist/graph/matmul.js";
 import { quantizeProducts } from "../dist/graph/quantize.js";
@@ -16,7 +16,11 @@ import { sizeOf } from "../dist/tensor/tensor.js";
 import { drawNoise, fineTuneStep } from "../dist/train/fine-tune-step.js";
 
 /** A preset as it is fine-tuned by default: 224 px, drop-path 0.1; two labels. */
-export const configOf = (preset) => ({ ...presets[preset], labels: ["no", "yes"] });
+export const configOf = (preset, size = 224) => ({
+  ...presets[preset],
+  imageSize: [size, size],
+  labels: ["no", "yes"],
+});
 
 const float32 = (data, shape) => ({ dtype: "float32", shape, data });
 
@@ -65,8 +69,8 @@ export function productGraph({ m, k, n, packed }) {
 export const productFlops = ({ m, k, n }) => 4 * m * k * n;
 
 /** The forward pass of prediction, weights inside; `portable` keeps to standard operators. */
-export async function forwardGraph({ preset, batch, portable = false }) {
-  const config = configOf(preset);
+export async function forwardGraph({ preset, batch, size, portable = false }) {
+  const config = configOf(preset, size);
   const model = await inferenceModel({ config, parameters: parametersOf(config) }, { portable });
   return { model: encodeModel(model), feeds: { pixel_values: pixelsOf(config, batch) }, into: {} };
 }

@@ -8,12 +8,13 @@ import { writePictures } from "./pictures.mjs";
 import { busyWarning, renderMachine, renderRows } from "./report.mjs";
 import { bulk } from "./sections/bulk.mjs";
 import { gemm } from "./sections/gemm.mjs";
+import { growth } from "./sections/growth.mjs";
 import { inference } from "./sections/inference.mjs";
 import { passes } from "./sections/passes.mjs";
 import { step } from "./sections/step.mjs";
 import { verdict } from "./statistics.mjs";
 
-const SECTIONS = { gemm, passes, step, inference, bulk };
+const SECTIONS = { gemm, passes, step, inference, bulk, growth };
 const USAGE = `usage: npm run bench -- [--quick] [--only ${Object.keys(SECTIONS).join("|")}]… [--check] [--json FILE]
 
   --quick      fewer and shorter rounds: rough figures in a minute or two

@@ -1,10 +1,15 @@
 // Prediction from JPEG files against the model alone, and the exact resize against sharp's.
+import { PREDICTION_BATCH } from "../../dist/evaluate/predictor.js";
 import { interleave, startContender } from "../contender.mjs";
 import { pairedRatios, summary } from "../statistics.mjs";
 import { layoutText } from "./gemm.mjs";
 
 const PICTURES = 128; // of one run: many batches, so that the first and the last, which do not overlap, count little
-const BATCH = 8;
+const BATCH = PREDICTION_BATCH;
+const CASES = [
+  { preset: "tiny", kind: "forward", form: "fp32" },
+  { preset: "tiny", kind: "int8", form: "int8", floor: 0.9 },
+];
 
 const RESIZES = [
   { from: [256, 256], to: 224, filter: "bilinear", kernel: "linear" },
@@ -43,19 +48,19 @@ async function compareResize(options, context) {
   ];
 }
 
-async function compareFiles(preset, context) {
+async function compareFiles({ preset, kind, form, floor }, context) {
   const layout = { lanes: context.cores, threads: 1 };
-  const graph = { workload: "graph", kind: "forward", preset, batch: BATCH, ...layout };
-  const bulk = { workload: "bulk", preset, workers: context.cores, folder: context.pictures, count: PICTURES };
-  const model = await startContender(`${preset} model`, graph);
-  const files = await startContender(`${preset} from files`, bulk);
+  const graph = { workload: "graph", kind, preset, batch: BATCH, ...layout };
+  const bulk = { workload: "bulk", kind, preset, workers: context.cores, folder: context.pictures, count: PICTURES };
+  const model = await startContender(`${preset} ${form} model`, graph);
+  const files = await startContender(`${preset} ${form} from files`, bulk);
   const sides = [
     { contender: model, work: BATCH * layout.lanes },
     { contender: files, work: PICTURES },
   ];
   const [alone, whole] = await closing([model, files], () => interleave(sides, context));
   const row = (what, { rates, cores }, extra) => ({
-    what: `${preset}, batch ${BATCH}: ${what}`,
+    what: `${preset} in ${form}, batch ${BATCH}: ${what}`,
     layout: layoutText(layout),
     rate: summary(rates),
     unit: "images/s",
@@ -67,12 +72,14 @@ async function compareFiles(preset, context) {
     row("from JPEG files", whole, {
       against: "the model alone",
       ratio: summary(pairedRatios(whole.rates, alone.rates)),
+      floor,
     }),
   ];
 }
 
 export async function bulk(context) {
-  const rows = await compareFiles("tiny", context);
+  const rows = [];
+  for (const options of CASES) rows.push(...(await compareFiles(options, context)));
   for (const options of RESIZES) rows.push(...(await compareResize(options, context)));
   return rows;
 }

@@ -1,6 +1,7 @@
 // Prediction from tensors, against @huggingface/transformers on the same file.
 import { mkdir, writeFile } from "node:fs/promises";
 import { serializeConfig } from "../../dist/beit/config.js";
+import { usualWorkers } from "../../dist/evaluate/predictor.js";
 import { interleave, startContender } from "../contender.mjs";
 import { configOf, forwardGraph } from "../graphs.mjs";
 import { installPeers } from "../peers.mjs";
@@ -33,40 +34,50 @@ function requireSameLogits(contenders) {
   }
 }
 
-async function compare({ preset, batch, int8Floor }, context) {
-  const layout = { lanes: 1, threads: context.cores };
+/** How `beit predict` runs a model: one picture in one session, many by threads where the model is narrow. */
+function layoutOf({ preset, batch }, { cores }) {
+  const lanes = batch > 1 ? usualWorkers(configOf(preset)) : 1;
+  return { lanes, threads: Math.floor(cores / lanes) };
+}
+
+async function startAll({ preset, batch }, context) {
   const options = { preset, batch, threads: context.cores };
-  const ours = { workload: "graph", kind: "forward", ...options };
-  const contenders = [
-    await startContender(`${preset} as predict runs it`, ours),
-    await startContender(`${preset} portable`, { ...ours, portable: true }),
-    await startContender(`${preset} transformers.js`, {
-      workload: "transformers",
-      root: context.folder,
-      folder: preset,
-      ...options,
-    }),
+  const graph = { workload: "graph", kind: "forward", ...options };
+  const layout = layoutOf({ preset, batch }, context);
+  const peer = { workload: "transformers", root: context.folder, folder: preset, ...options };
+  const started = [
+    { name: "predict", ...layout, options: { ...graph, ...layout } },
+    { name: "the exported file", lanes: 1, threads: context.cores, options: { ...graph, portable: true } },
+    { name: "transformers.js", lanes: 1, threads: context.cores, options: peer },
+    { name: "predict, int8", ...layout, options: { ...graph, kind: "int8", ...layout } },
   ];
-  requireSameLogits(contenders); // int8 comes after: it answers a little differently
-  contenders.push(await startContender(`${preset} int8`, { ...ours, kind: "int8" }));
-  const entries = contenders.map((contender) => ({ contender, work: batch }));
-  const [own, portable, theirs, int8] = await interleave(entries, context);
-  for (const contender of contenders) await contender.close();
-  const against = `transformers.js ${contenders[2].facts.version}`;
-  const row = (what, { rates, cores }, extra) => ({
-    what: `${preset}, batch ${batch}: ${what}`,
+  if (layout.lanes > 1) {
+    const layoutOne = { lanes: 1, threads: context.cores };
+    started.push({ name: "predict in one session", ...layoutOne, options: graph });
+    started.push({ name: "predict in one session, int8", ...layoutOne, options: { ...graph, kind: "int8" } });
+  }
+  for (const side of started) side.contender = await startContender(`${preset} ${side.name}`, side.options);
+  requireSameLogits(started.filter(({ name }) => !name.endsWith("int8")).map(({ contender }) => contender));
+  return started; // int8 answers a little differently
+}
+
+async function compare({ preset, batch, int8Floor }, context) {
+  const started = await startAll({ preset, batch }, context);
+  const entries = started.map(({ contender, lanes }) => ({ contender, work: batch * lanes }));
+  const results = await interleave(entries, context);
+  for (const { contender } of started) await contender.close();
+  const peer = started.findIndex(({ name }) => name === "transformers.js");
+  const against = `transformers.js ${started[peer].contender.facts.version}`;
+  const floors = { predict: FLOOR, "predict, int8": int8Floor };
+  return started.map(({ name, ...layout }, i) => ({
+    what: `${preset}, batch ${batch}: ${i === peer ? `${against} on the exported file` : name}`,
     layout: layoutText(layout),
-    rate: summary(rates),
+    rate: summary(results[i].rates),
     unit: "images/s",
-    cores,
-    ...extra,
-  });
-  return [
-    row("predict", own, { against, ratio: summary(pairedRatios(own.rates, theirs.rates)), floor: FLOOR }),
-    row("predict, int8", int8, { against, ratio: summary(pairedRatios(int8.rates, theirs.rates)), floor: int8Floor }),
-    row("the exported file", portable, { against, ratio: summary(pairedRatios(portable.rates, theirs.rates)) }),
-    row(`${against} on the exported file`, theirs),
-  ];
+    cores: results[i].cores,
+    ...(i !== peer && { against, ratio: summary(pairedRatios(results[i].rates, results[peer].rates)) }),
+    floor: floors[name],
+  }));
 }
 
 export async function inference(context) {

@@ -2,11 +2,17 @@
 import { readdir } from "node:fs/promises";
 import { createPredictor } from "../../dist/evaluate/predictor.js";
 import { defaultProcessor } from "../../dist/image/processor.js";
-import { configOf, parametersOf } from "../graphs.mjs";
+import { configOf, int8Graph, parametersOf } from "../graphs.mjs";
 
-export async function load({ preset, workers, folder, count }) {
+const formOf = async (kind, preset) =>
+  kind === "int8"
+    ? { quantized: (await int8Graph({ preset, batch: 4 })).model }
+    : { parameters: parametersOf(configOf(preset)) };
+
+/** `kind` is that of a graph: "forward" or "int8". */
+export async function load({ kind, preset, workers, folder, count }) {
   const config = configOf(preset);
-  const classifier = { config, processor: defaultProcessor(config.imageSize), parameters: parametersOf(config) };
+  const classifier = { config, processor: defaultProcessor(config.imageSize), ...(await formOf(kind, preset)) };
   const names = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".jpg"));
   const paths = Array.from({ length: count }, (_, i) => `${folder}/${names[i % names.length]}`);
   const predictor = await createPredictor(classifier, { workers });

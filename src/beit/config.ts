@@ -1,6 +1,8 @@
-import { z } from "zod";
 import { activations } from "../nn/layers.ts";
 import { BeitError } from "../platform/errors.ts";
+import { either, fieldsOf, kinds, oneOf, pairOf, recordOf } from "./fields.ts";
+
+const problemTypes = ["regression", "single_label_classification", "multi_label_classification"] as const;
 
 /** Everything that shapes a BEiT. Sizes in pixels, tokens or channels. */
 export interface BeitConfig {
@@ -30,7 +32,7 @@ export interface BeitConfig {
   readonly vocabSize: number;
   /** Class names by index. */
   readonly labels: readonly string[];
-  readonly problemType?: "regression" | "single_label_classification" | "multi_label_classification";
+  readonly problemType?: (typeof problemTypes)[number];
 }
 
 /** Which head a checkpoint has. */
@@ -42,42 +44,10 @@ const architectures: Record<Task, string> = {
   features: "BeitModel",
 };
 
-const size = z.number().int().positive();
-const rate = z.number().min(0).lt(1);
-
-/** `config.json` of Hugging Face with the defaults of its BeitConfig; unknown keys are tolerated. */
-const schema = z.looseObject({
-  model_type: z.literal("beit").default("beit"),
-  architectures: z.array(z.string()).nullish(),
-  vocab_size: size.default(8192),
-  hidden_size: size.default(768),
-  num_hidden_layers: size.default(12),
-  num_attention_heads: size.default(12),
-  intermediate_size: size.default(3072),
-  hidden_act: z.string().default("gelu"),
-  hidden_dropout_prob: rate.default(0),
-  attention_probs_dropout_prob: rate.default(0),
-  initializer_range: z.number().positive().default(0.02),
-  layer_norm_eps: z.number().positive().default(1e-12),
-  image_size: z.union([size.transform((s): [number, number] => [s, s]), z.tuple([size, size])]).default([224, 224]),
-  patch_size: z.union([size, z.tuple([size, size])]).default(16),
-  num_channels: size.default(3),
-  use_mask_token: z.boolean().default(false),
-  use_absolute_position_embeddings: z.boolean().default(false),
-  use_relative_position_bias: z.boolean().default(false),
-  use_shared_relative_position_bias: z.boolean().default(false),
-  layer_scale_init_value: z.number().min(0).default(0.1),
-  drop_path_rate: rate.default(0.1),
-  use_mean_pooling: z.boolean().default(true),
-  id2label: z.record(z.string(), z.string()).nullish(),
-  num_labels: size.optional(),
-  problem_type: z.enum(["regression", "single_label_classification", "multi_label_classification"]).nullish(),
-});
-
 const fail = (name: string, message: string) => new BeitError("config/invalid", `${name}: ${message}`);
 
 function labelsOf(
-  id2label: Record<string, string> | null | undefined,
+  id2label: Readonly<Record<string, string>> | undefined,
   count: number | undefined,
   name: string,
 ): string[] {
@@ -90,40 +60,47 @@ function labelsOf(
   });
 }
 
+const { text, flag, size, positive, notNegative, rate } = kinds;
+const sides = either(size, pairOf(size));
+const pair = (value: number | readonly [number, number]) =>
+  typeof value === "number" ? ([value, value] as const) : value;
+
 /**
- * A configuration from the content of a Hugging Face `config.json`.
+ * A configuration from the content of a Hugging Face `config.json`, with the defaults of its BeitConfig; unknown keys are
+ * tolerated.
  * @param name the file, for messages
  * @throws BeitError `config/invalid` naming the key, what was expected and what came
  */
 export function parseConfig(json: unknown, name: string): BeitConfig {
-  const parsed = schema.safeParse(json);
-  if (!parsed.success) throw fail(name, z.prettifyError(parsed.error).replaceAll("\n", " "));
-  const c = parsed.data;
-  const [patch, other] = typeof c.patch_size === "number" ? [c.patch_size, c.patch_size] : c.patch_size;
-  if (patch !== other) throw fail(name, `patch_size [${patch}, ${other}]: only square patches are supported`);
+  const { read, optional } = fieldsOf(json, name);
+  read("model_type", oneOf("beit"), "beit");
+  const [patchSize, other] = pair(read("patch_size", sides, 16));
+  if (patchSize !== other) throw fail(name, `patch_size [${patchSize}, ${other}]: only square patches are supported`);
+  const labels = labelsOf(optional("id2label", recordOf(text)), optional("num_labels", size), name);
+  const problemType = optional("problem_type", oneOf(...problemTypes));
   const config: BeitConfig = {
-    imageSize: c.image_size,
-    patchSize: patch,
-    numChannels: c.num_channels,
-    hiddenSize: c.hidden_size,
-    numLayers: c.num_hidden_layers,
-    numHeads: c.num_attention_heads,
-    intermediateSize: c.intermediate_size,
-    hiddenAct: c.hidden_act,
-    hiddenDropout: c.hidden_dropout_prob,
-    attentionDropout: c.attention_probs_dropout_prob,
-    initializerRange: c.initializer_range,
-    layerNormEps: c.layer_norm_eps,
-    useMaskToken: c.use_mask_token,
-    useAbsolutePositions: c.use_absolute_position_embeddings,
-    useRelativePositionBias: c.use_relative_position_bias,
-    useSharedRelativePositionBias: c.use_shared_relative_position_bias,
-    layerScaleInit: c.layer_scale_init_value,
-    dropPathRate: c.drop_path_rate,
-    useMeanPooling: c.use_mean_pooling,
-    vocabSize: c.vocab_size,
-    labels: labelsOf(c.id2label, c.num_labels, name),
-    ...(c.problem_type ? { problemType: c.problem_type } : {}),
+    imageSize: pair(read("image_size", sides, 224)),
+    patchSize,
+    numChannels: read("num_channels", size, 3),
+    hiddenSize: read("hidden_size", size, 768),
+    numLayers: read("num_hidden_layers", size, 12),
+    numHeads: read("num_attention_heads", size, 12),
+    intermediateSize: read("intermediate_size", size, 3072),
+    hiddenAct: read("hidden_act", text, "gelu"),
+    hiddenDropout: read("hidden_dropout_prob", rate, 0),
+    attentionDropout: read("attention_probs_dropout_prob", rate, 0),
+    initializerRange: read("initializer_range", positive, 0.02),
+    layerNormEps: read("layer_norm_eps", positive, 1e-12),
+    useMaskToken: read("use_mask_token", flag, false),
+    useAbsolutePositions: read("use_absolute_position_embeddings", flag, false),
+    useRelativePositionBias: read("use_relative_position_bias", flag, false),
+    useSharedRelativePositionBias: read("use_shared_relative_position_bias", flag, false),
+    layerScaleInit: read("layer_scale_init_value", notNegative, 0.1),
+    dropPathRate: read("drop_path_rate", rate, 0.1),
+    useMeanPooling: read("use_mean_pooling", flag, true),
+    vocabSize: read("vocab_size", size, 8192),
+    labels,
+    ...(problemType && { problemType }),
   };
   checkConfig(config, name);
   return config;

@@ -8,16 +8,9 @@ import { isRecord, show } from "./json.ts";
 import { type NamedCheckpoint, toHuggingFace } from "./names.ts";
 import { parsePytorch } from "./pytorch.ts";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
+import { badIndex, readIndex, SAVE_ID, WEIGHTS, WEIGHTS_FILE, weightFiles } from "./weight-files.ts";
 
-const WEIGHTS = [
-  "model.safetensors",
-  "model.safetensors.index.json",
-  "pytorch_model.bin",
-  "pytorch_model.bin.index.json",
-] as const;
 const WRITTEN_FIRST = ["config.json", "preprocessor_config.json", "README.md"] as const;
-const WEIGHTS_FILE = /\.(safetensors|bin|pth|pt|pkl)$/i;
-const SAVE_ID = "beit_save_id"; // in config.json and in the metadata of the weights written with it
 
 /** A model as read from disk. */
 export interface ModelFolder extends Omit<NamedCheckpoint, "dropped"> {
@@ -109,12 +102,8 @@ function withoutDropped({ dropped: _, ...named }: NamedCheckpoint): Omit<NamedCh
 }
 
 async function readWeights(folder: string): Promise<Weights> {
-  for (const file of WEIGHTS) {
-    const path = `${folder}/${file}`;
-    if ((await pathKind(path)) === undefined) continue;
-    return file.endsWith(".index.json") ? readShards(folder, path) : readWeightsFile(path);
-  }
-  throw new BeitError("checkpoint/no-weights", `${folder}: expected one of ${WEIGHTS.join(", ")}, found none of them`);
+  const [first, ...shards] = (await weightFiles(folder)) as [string, ...string[]];
+  return shards.length > 0 ? readShards(folder, first) : readWeightsFile(first);
 }
 
 async function readWeightsFile(path: string): Promise<Weights> {
@@ -127,7 +116,7 @@ async function readWeightsFile(path: string): Promise<Weights> {
 
 /** The shards of an index, each holding just the tensors that the index says it holds. */
 async function readShards(folder: string, indexPath: string): Promise<Weights> {
-  const fileOf = checkIndex(await readJson(indexPath), indexPath);
+  const fileOf = await readIndex(indexPath);
   const tensors = new Map<string, Tensor>();
   const files = [...new Set(fileOf.values())];
   for (const file of files) {
@@ -141,22 +130,6 @@ async function readShards(folder: string, indexPath: string): Promise<Weights> {
   const absent = [...fileOf].find(([name]) => !tensors.has(name));
   if (absent) throw badIndex(indexPath, `${show(absent[0])} is not in ${absent[1]}`);
   return { tensors, metadata: {}, files: [indexPath, ...files.map((file) => `${folder}/${file}`)] };
-}
-
-/** `weight_map`, its files checked to be plain names of weights beside the index. */
-function checkIndex(index: unknown, path: string): Map<string, string> {
-  const map = isRecord(index) ? index.weight_map : undefined;
-  if (!isRecord(map)) throw badIndex(path, "it has no weight_map");
-  return new Map(
-    Object.entries(map).map(([name, file]) => {
-      if (typeof file === "string" && /^[\w-][\w.-]*$/.test(file) && WEIGHTS_FILE.test(file)) return [name, file];
-      throw badIndex(path, `${show(name)} should be in a file of weights beside the index, not in ${show(file)}`);
-    }),
-  );
-}
-
-function badIndex(path: string, reason: string): BeitError {
-  return new BeitError("checkpoint/bad-index", `${path}: ${reason}`);
 }
 
 /**

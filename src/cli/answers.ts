@@ -1,5 +1,4 @@
 import type { Classifier } from "../evaluate/predictor.ts";
-import { parametersDigest } from "../evaluate/quantized.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest } from "../platform/files.ts";
 import { type Journal, openJournal } from "../platform/journal.ts";
@@ -26,7 +25,11 @@ export interface Answers {
 
 /** A digest of everything in a model that its answers depend on. */
 export function modelDigest({ config, processor, parameters, quantized }: Classifier): string {
-  return digest(JSON.stringify([config, processor]), parametersDigest(parameters), quantized ?? "");
+  const weights = [...(parameters ?? [])].flatMap(([name, { data }]) => [
+    `${name}\0`,
+    new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+  ]);
+  return digest(JSON.stringify([config, processor]), ...(quantized ? [quantized] : weights));
 }
 
 /**

@@ -1,5 +1,5 @@
+import { inferenceModel } from "../evaluate/inference.ts";
 import { loadClassifier } from "../evaluate/pipeline.ts";
-import { inferenceModel } from "../evaluate/predictor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
 import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";

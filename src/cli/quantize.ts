@@ -1,5 +1,5 @@
 import { loadClassifier } from "../evaluate/pipeline.ts";
-import { LEAST_AGREEMENT, parametersDigest, QUANTIZED_FILES } from "../evaluate/quantized.ts";
+import { LEAST_AGREEMENT, QUANTIZED_FILES, weightsDigest } from "../evaluate/quantized.ts";
 import { openOutput, say, wantsColor } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest, writeFileAtomic } from "../platform/files.ts";
@@ -26,7 +26,7 @@ export async function runQuantize(path: string, options: QuantizeCommandOptions)
   const result = await quantizeClassifier(model, dataset, { ...choices, onStep: (text) => say(`beit: ${text}`) });
   const record = quantizationRecord(result, {
     dataset: baseName(absolutePath(dataset)),
-    weights: parametersDigest(model.parameters),
+    weights: await weightsDigest(folder),
     model: digest(result.model),
   });
   const report = `${JSON.stringify(record, null, 2)}\n`;

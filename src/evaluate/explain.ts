@@ -8,7 +8,7 @@ import { coreCount } from "../platform/machine.ts";
 import { compile } from "../session/session.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import { float32 } from "../tensor/tensor.ts";
-import type { Classifier } from "./predictor.ts";
+import type { FloatClassifier } from "./predictor.ts";
 import { scoresOf } from "./scores.ts";
 
 /** What a model looked at in one picture. */
@@ -50,7 +50,7 @@ export function requireLabel(label: string, { labels }: Pick<BeitConfig, "labels
 
 /** Compiles a classifier together with what it attends to. */
 export async function createExplainer(
-  { config, processor, parameters }: Classifier,
+  { config, processor, parameters }: FloatClassifier,
   method: ExplanationMethod = "gradient",
 ): Promise<Explainer> {
   const { trace, outputs } = traceExplanation(config, method);

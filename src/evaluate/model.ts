@@ -2,17 +2,12 @@ import { type BeitConfig, parseConfig, presets, type Task, taskOf } from "../bei
 import { traceOutputs } from "../beit/outputs.ts";
 import { checkParameters } from "../checkpoint/assign.ts";
 import { type ModelFolder, readFolder } from "../checkpoint/folder.ts";
-import { defaultProcessor, type ImageProcessor, parseImageProcessor } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { pathKind } from "../platform/folders.ts";
 import { type DType, float32, type Tensor } from "../tensor/tensor.ts";
+import { checkFamily, type ModelDescription, processorOf, requireModel } from "./description.ts";
 
 /** A checkpoint ready to be used. */
-export interface Model {
-  readonly name: string;
-  readonly config: BeitConfig;
-  readonly task: Task;
-  readonly processor: ImageProcessor;
+export interface Model extends ModelDescription {
   readonly parameters: ReadonlyMap<string, Tensor<"float32">>;
   readonly source: ModelSource;
 }
@@ -82,23 +77,13 @@ function configFromTensors(tensors: ReadonlyMap<string, Tensor>, layerNormEps: n
   };
 }
 
-/** @throws BeitError `model/not-beit` when a `config.json` says that it is of another family */
-function checkFamily(config: unknown, path: string): void {
-  const type = (config as { model_type?: unknown } | null)?.model_type;
-  if (type === undefined || type === "beit") return;
-  const message = `${path}/config.json: model_type is ${JSON.stringify(type)}, expected "beit"`;
-  throw new BeitError("model/not-beit", message);
-}
-
 /**
  * Loads a model folder (Hugging Face) or a single weights file (unilm, timm); half precision becomes float32.
  * @throws BeitError `model/missing`, `model/not-beit`, and others when a file is missing or damaged, a value is
  * unsupported, or tensors do not fit the configuration
  */
 export async function loadModel(path: string): Promise<Model> {
-  if ((await pathKind(path)) === undefined) {
-    throw new BeitError("model/missing", `${path}: no such model; expected a model folder or a file of weights`);
-  }
+  await requireModel(path);
   const folder = await readFolder(path);
   checkFamily(folder.config, path);
   const parsed = folder.config
@@ -108,9 +93,7 @@ export async function loadModel(path: string): Promise<Model> {
   const config = withLabelsOf(parsed, folder.config, folder.tensors);
   const expected = [...parameterShapes(config, task)].map(([name, { shape }]) => ({ name, shape }));
   const { parameters, extra } = checkParameters(expected, folder.tensors, path, { allowExtra: unused(config, task) });
-  const processor = folder.processor
-    ? parseImageProcessor(folder.processor, `${path}/preprocessor_config.json`)
-    : defaultProcessor(config.imageSize);
+  const processor = processorOf(folder.processor, config, `${path}/preprocessor_config.json`);
   const shapes = new Map(expected.map(({ name, shape }) => [name, shape]));
   return {
     name: path,

@@ -2,7 +2,8 @@ import { BeitError } from "../platform/errors.ts";
 import { packagePath } from "../platform/package.ts";
 import { toRgb } from "../tensor/pixels.ts";
 import type { Picture } from "./batch.ts";
-import { loadModel, type Model } from "./model.ts";
+import { describeModel, type ModelDescription, requireModel } from "./description.ts";
+import type { Model } from "./model.ts";
 import { type Classifier, createPredictor, type Predictor } from "./predictor.ts";
 import { type Precision, quantizedForm } from "./quantized.ts";
 import { type ClassScore, topScores } from "./scores.ts";
@@ -30,7 +31,7 @@ export interface ClassifyOptions {
 export interface ImageClassifier {
   (image: ImageInput, options?: ClassifyOptions): Promise<ClassScore[]>;
   (images: readonly ImageInput[], options?: ClassifyOptions): Promise<ClassScore[][]>;
-  readonly model: Model;
+  readonly model: LoadedClassifier;
   /** Frees the model and ends its threads. */
   close(): Promise<void>;
 }
@@ -51,20 +52,37 @@ export interface LoadOptions {
   readonly onRemark?: (text: string) => void;
 }
 
+/** A classifier and what is known of it; `parameters` only where it is not run in its int8 form. */
+export type LoadedClassifier = ModelDescription & Classifier;
+
 /**
- * The model of a path, if it is a classifier, with its int8 form where `precision` asks for it.
+ * The model of a path, if it is a classifier, or its int8 form where `precision` asks for that: then without reading the
+ * weights it was made of.
  * @throws BeitError `model/not-a-classifier`, `model/no-int8`, and as `loadModel`
  */
+export async function loadClassifier(path: string): Promise<Model>;
+export async function loadClassifier(path: string, options: LoadOptions): Promise<LoadedClassifier>;
 export async function loadClassifier(
   path: string,
   { precision = "fp32", onRemark }: LoadOptions = {},
-): Promise<Model & Classifier> {
-  const model = await loadModel(path);
-  if (model.task !== "classification") {
-    throw new BeitError("model/not-a-classifier", `${path}: is a model of ${model.task}, expected an image classifier`);
-  }
-  const quantized = await quantizedForm(path.replace(/(?<=[^/])\/+$/, ""), model.parameters, precision, onRemark);
-  return quantized ? { ...model, quantized } : model;
+): Promise<LoadedClassifier> {
+  const folder = path.replace(/(?<=[^/])\/+$/, "");
+  await requireModel(path);
+  const quantized = await quantizedForm(folder, precision, onRemark);
+  if (!quantized) return requireClassifier(await readModel(path));
+  return { ...requireClassifier((await describeModel(folder)) ?? (await readModel(path))), quantized };
+}
+
+/** @throws BeitError `model/not-a-classifier` */
+function requireClassifier<M extends ModelDescription>(model: M): M {
+  if (model.task === "classification") return model;
+  const message = `${model.name}: is a model of ${model.task}, expected an image classifier`;
+  throw new BeitError("model/not-a-classifier", message);
+}
+
+async function readModel(path: string): Promise<Model> {
+  const { loadModel } = await import("./model.ts"); // with readers of all formats
+  return loadModel(path);
 }
 
 /**
@@ -94,7 +112,12 @@ export async function pipeline(
 
 const isList = (images: ImageInput | readonly ImageInput[]): images is readonly ImageInput[] => Array.isArray(images);
 
-async function classifyAll(predictor: Predictor, { config }: Model, images: readonly ImageInput[], count: number) {
+async function classifyAll(
+  predictor: Predictor,
+  { config }: LoadedClassifier,
+  images: readonly ImageInput[],
+  count: number,
+) {
   const pictures = await Promise.all(images.map(toPicture));
   const all: ClassScore[][] = [];
   for await (const outcome of predictor.scores(pictures)) {

@@ -1,63 +1,30 @@
 import { type BeitConfig, WIDE } from "../beit/config.ts";
-import { classify } from "../beit/model.ts";
-import { inferenceGraphs } from "../graph/training.ts";
-import type { Value } from "../graph/value.ts";
 import { type ImageProcessor, outputSize } from "../image/processor.ts";
-import { batchInput, createScope, createTrace } from "../nn/scope.ts";
-import { encodeModel } from "../onnx/encode.ts";
-import { toModel } from "../onnx/model.ts";
-import type { ModelProto } from "../onnx/schema.ts";
 import { BeitError } from "../platform/errors.ts";
 import { coreCount } from "../platform/machine.ts";
 import { startWorkers } from "../platform/threads.ts";
-import { evaluate } from "../session/session.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type BatchOptions, type BatchOutcome, createBatchClassifier, type Picture } from "./batch.ts";
 import type { PredictRequest } from "./predict-worker.ts";
 
-/** What inference needs of a model. */
-export interface Classifier {
+/** What inference needs of a model: how pictures become its input, and the weights or a quantised form. */
+export type Classifier = FloatClassifier | QuantizedClassifier;
+
+interface Described {
   readonly config: BeitConfig;
   readonly processor: ImageProcessor;
+}
+
+/** A classifier that is run in float32. */
+export interface FloatClassifier extends Described {
   readonly parameters: ReadonlyMap<string, Tensor>;
-  /** ONNX bytes to classify with instead of a graph of the parameters: a quantised form of the same model. */
-  readonly quantized?: Uint8Array;
+  readonly quantized?: undefined;
 }
 
-/** A classifier's graph for inference. */
-export interface InferenceGraph {
-  /** `logits` [batch, K] from `pixel_values` [batch, C, H, W] and the weights. */
-  readonly outputs: Record<string, Value>;
-  /** Values of the weights, by the names of their inputs. */
-  readonly weights: ReadonlyMap<string, Tensor>;
-  /** How folding made those weights that are not parameters as they are, by the same names. */
-  readonly prepare: Record<string, Value>;
-}
-
-/** Traces a classifier for any batch size, folds and lowers it, and computes its weights. */
-export async function inferenceGraph(
-  { config, parameters }: Pick<Classifier, "config" | "parameters">,
-  options: { readonly portable?: boolean } = {},
-): Promise<InferenceGraph> {
-  const trace = createTrace();
-  const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
-  const { logits } = classify(createScope(trace), config, pixels);
-  const { prepare, forward } = inferenceGraphs({ logits }, options);
-  const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
-  const prepared = await evaluate(prepare, Object.fromEntries(used));
-  return { outputs: forward, weights: new Map([...used, ...Object.entries(prepared)]), prepare };
-}
-
-/**
- * The classifier as an ONNX model: `pixel_values` [batch, C, H, W] → `logits` [batch, K], folded, weights inside.
- * `portable` keeps to the standard operators, which every ONNX runtime has.
- */
-export async function inferenceModel(
-  classifier: Pick<Classifier, "config" | "parameters">,
-  options: { readonly portable?: boolean } = {},
-): Promise<ModelProto> {
-  const { outputs, weights } = await inferenceGraph(classifier, options);
-  return toModel(outputs, { name: "beit", weights });
+/** A classifier that is run as ONNX bytes, a quantised form of the model. */
+export interface QuantizedClassifier extends Described {
+  readonly parameters?: ReadonlyMap<string, Tensor>;
+  readonly quantized: Uint8Array;
 }
 
 /** The outcome of one picture. */
@@ -91,8 +58,8 @@ interface Backend {
   close(): Promise<void>;
 }
 
-/** Pictures that go through the graph at once, unless said otherwise. */
-export const PREDICTION_BATCH = 8;
+/** Pictures that go through the graph at once, unless said otherwise: their activations stay in cache (docs/log.md). */
+export const PREDICTION_BATCH = 4;
 
 /**
  * Compiles a classifier and starts its threads.
@@ -100,8 +67,14 @@ export const PREDICTION_BATCH = 8;
  * `engine/rejected`, `thread/not-started`
  */
 export async function createPredictor(classifier: Classifier, options: PredictorOptions = {}): Promise<Predictor> {
-  const model = classifier.quantized ?? encodeModel(await inferenceModel(classifier));
+  const model = await modelBytes(classifier);
   return startPredictor(classifier, model, classifier.config.labels.length, options);
+}
+
+async function modelBytes(classifier: Classifier): Promise<Uint8Array> {
+  if (classifier.quantized) return classifier.quantized;
+  const { inferenceBytes } = await import("./inference.ts"); // tracing and passes, which a quantised form does without
+  return inferenceBytes(classifier);
 }
 
 /** Threads that predict with a model unless said otherwise. */

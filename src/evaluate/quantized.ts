@@ -1,8 +1,8 @@
-import { z } from "zod";
+import { isRecord } from "../checkpoint/json.ts";
+import { SAVE_ID, weightFiles } from "../checkpoint/weight-files.ts";
 import { BeitError } from "../platform/errors.ts";
-import { digest, readFile, readJson } from "../platform/files.ts";
+import { digest, digestFiles, readFile, readJson } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
-import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
 export type Precision = "auto" | "fp32" | "int8";
@@ -13,33 +13,39 @@ export const QUANTIZED_FILES = { model: "onnx/model_quantized.onnx", report: "on
 /** Share of pictures that int8 must answer as float32 does, to be taken without being asked for. */
 export const LEAST_AGREEMENT = 0.995;
 
-/** What a reader needs of `onnx/quantization.json`: the two files it is about, and how well they agree. */
-const Report = z.object({
-  weights_sha256: z.string(),
-  model_sha256: z.string(),
-  agreement: z.number().min(0).max(1),
-});
+/** What a reader needs of `onnx/quantization.json`: the files it is about, and how well the two forms agree. */
+interface Report {
+  readonly weights_sha256: string;
+  readonly model_sha256: string;
+  readonly agreement: number;
+}
 
-/** SHA-256 over names and values of parameters: the same for the same model, however it is stored. */
-export function parametersDigest(parameters: ReadonlyMap<string, Tensor>): string {
-  return digest(
-    ...[...parameters].flatMap(([name, { data }]) => [
-      `${name}\0`,
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-    ]),
-  );
+const isReport = (json: unknown): json is Report =>
+  isRecord(json) &&
+  typeof json.weights_sha256 === "string" &&
+  typeof json.model_sha256 === "string" &&
+  typeof json.agreement === "number";
+
+/**
+ * SHA-256 of the files with a model folder's weights, and of the id of the save they were written by. Reading the weights
+ * themselves would take most of the time that a prediction needs.
+ * @throws BeitError as `weightFiles`
+ */
+export async function weightsDigest(folder: string): Promise<string> {
+  const config = await readJson(`${folder}/config.json`);
+  return digestFiles(String(isRecord(config) ? config[SAVE_ID] : ""), await weightFiles(folder));
 }
 
 /** An int8 form that was found, or why it is not used. */
 type Found = { readonly bytes: Uint8Array; readonly agreement: number } | { readonly problem: string };
 
-async function findQuantized(folder: string, parameters: ReadonlyMap<string, Tensor>): Promise<Found | undefined> {
+async function findQuantized(folder: string): Promise<Found | undefined> {
   const [modelPath, reportPath] = [`${folder}/${QUANTIZED_FILES.model}`, `${folder}/${QUANTIZED_FILES.report}`];
   if ((await pathKind(modelPath)) !== "file" || (await pathKind(reportPath)) !== "file") return undefined;
-  const parsed = Report.safeParse(await readJson(reportPath).catch(() => undefined));
-  if (!parsed.success) return { problem: `${reportPath}: is not a report of beit quantize` };
-  const { weights_sha256, model_sha256, agreement } = parsed.data;
-  if (weights_sha256 !== parametersDigest(parameters)) return { problem: `${modelPath}: was made of other weights` };
+  const report = await readJson(reportPath).catch(() => undefined);
+  if (!isReport(report)) return { problem: `${reportPath}: is not a report of beit quantize` };
+  const { weights_sha256, model_sha256, agreement } = report;
+  if (weights_sha256 !== (await weightsDigest(folder))) return { problem: `${modelPath}: was made of other weights` };
   const bytes = await readFile(modelPath);
   if (digest(bytes) !== model_sha256) return { problem: `${modelPath}: is not the file that ${reportPath} is about` };
   return { bytes, agreement };
@@ -53,12 +59,11 @@ async function findQuantized(folder: string, parameters: ReadonlyMap<string, Ten
  */
 export async function quantizedForm(
   folder: string,
-  parameters: ReadonlyMap<string, Tensor>,
   precision: Precision,
   onRemark: (text: string) => void = () => undefined,
 ): Promise<Uint8Array | undefined> {
   if (precision === "fp32") return undefined;
-  const found = await findQuantized(folder, parameters);
+  const found = await findQuantized(folder);
   const command = `beit quantize ${folder} --calibrate DATASET`;
   if (found && "bytes" in found) {
     return precision === "int8" || found.agreement >= LEAST_AGREEMENT ? found.bytes : undefined;

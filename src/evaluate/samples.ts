@@ -4,10 +4,10 @@ import type { ImageProcessor } from "../image/processor.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ClassificationMetrics, classificationMetrics } from "./classification.ts";
 import type { LabelledLogits } from "./logits.ts";
-import { type Classifier, createPredictor } from "./predictor.ts";
+import { type Classifier, createPredictor, type FloatClassifier } from "./predictor.ts";
 
 /** A trained classifier in memory. */
-export interface TrainedModel extends Classifier {
+export interface TrainedModel extends FloatClassifier {
   readonly config: BeitConfig;
   readonly processor: ImageProcessor;
   readonly parameters: ReadonlyMap<string, Tensor<"float32">>;

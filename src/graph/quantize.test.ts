@@ -4,6 +4,7 @@ import { evaluate } from "../session/session.ts";
 import { byteRange, quantizeColumns } from "../tensor/quantize.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { add, mul, relu } from "./elementwise.ts";
+import { biasGelu, fusedGelu } from "./gelu.ts";
 import { countOps, lower } from "./lower.ts";
 import { matMul, matrixTranspose } from "./matmul.ts";
 import { quantizeProducts, weightProducts } from "./quantize.ts";
@@ -56,6 +57,15 @@ describe("quantizeProducts", () => {
       MatMulIntegerToFloat: 1,
       FusedMatMul: 1,
     });
+  });
+
+  it("takes the bias out of GELU", async () => {
+    const outputs = { y: biasGelu(matMul(x, w), b) };
+    const quantized = quantizeProducts(outputs, weights, ranges("w"));
+    expect(work(quantized)).toEqual({ QuantizeLinear: 1, MatMulIntegerToFloat: 1, Gelu: 1 });
+    const apart = quantizeProducts({ y: add(matMul(x, w), b) }, weights, ranges("w"));
+    const expected = await evaluate({ y: fusedGelu(apart.y!) }, feeds);
+    expect((await evaluate(quantized, feeds)).y).toEqual(expected.y);
   });
 
   it("leaves a product that is read twice without its bias", () => {

@@ -1,5 +1,6 @@
 import { type ByteRange, quantizeColumns } from "../tensor/quantize.ts";
 import type { Tensor } from "../tensor/tensor.ts";
+import { fusedGelu } from "./gelu.ts";
 import {
   dynamicQuantizeLinear,
   matMulIntegerToFloat,
@@ -47,7 +48,7 @@ export type ActivationRange = ByteRange | "dynamic";
 
 /**
  * The graph with the products of bytes in place of those that `ranges` names by their weight; a bias that is added right
- * after goes into the product.
+ * after, or within GELU, goes into the product, which adds it for nothing.
  * @param weights values of the graph's weights
  * @param ranges how the left operands are written as bytes
  */
@@ -74,11 +75,12 @@ export function quantizeProducts(
       products.set(value, (bias) => matMulIntegerToFloat(bytes, matrix, bias));
       return value;
     }
-    const withBias = node.op.type === "Add" && products.get(node.inputs[0]!);
+    const gelu = node.op.type === "BiasGelu";
+    const withBias = (gelu || node.op.type === "Add") && products.get(node.inputs[0]!);
     const bias = node.inputs[1];
     if (!withBias || !sameDims(bias!.shape, [node.outputs[0]!.shape.at(-1)!])) return undefined;
     if (users.get(original.inputs[0]!)!.length > 1) return undefined;
-    return withBias(bias!);
+    return gelu ? fusedGelu(withBias(bias!)) : withBias(bias!);
   });
 }
 

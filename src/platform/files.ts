@@ -21,12 +21,15 @@ export function fileReason(error: unknown): string {
   return reasons[code] ?? (error instanceof Error ? error.message : String(error));
 }
 
+const unreadable = (path: string, error: unknown) =>
+  new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
+
 /** Whole content of a file. @throws BeitError `file/unreadable` naming the file and the reason. */
 export async function readFile(path: string): Promise<Uint8Array> {
   try {
     return await read(path);
   } catch (error) {
-    throw new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
+    throw unreadable(path, error);
   }
 }
 
@@ -115,4 +118,34 @@ export function digest(...parts: readonly (string | Uint8Array)[]): string {
   const hash = createHash("sha256");
   for (const part of parts) hash.update(part);
   return hash.digest("hex");
+}
+
+const CHUNK = 2 ** 18; // small enough to stay in cache: fresh memory for a whole file costs more than the digest
+
+/**
+ * SHA-256 of a text and the content of files one after the other, in hexadecimal.
+ * @throws BeitError `file/unreadable`
+ */
+export async function digestFiles(text: string, paths: readonly string[]): Promise<string> {
+  const hash = createHash("sha256").update(text);
+  const chunk = new Uint8Array(CHUNK);
+  for (const path of paths) await readInto(path, chunk, (part) => hash.update(part));
+  return hash.digest("hex");
+}
+
+async function readInto(path: string, chunk: Uint8Array, take: (part: Uint8Array) => void): Promise<void> {
+  try {
+    const file = await open(path);
+    try {
+      for (;;) {
+        const { bytesRead } = await file.read(chunk);
+        if (bytesRead === 0) return;
+        take(chunk.subarray(0, bytesRead));
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (error) {
+    throw unreadable(path, error);
+  }
 }

@@ -1,4 +1,4 @@
-import type { InferenceGraph } from "../evaluate/predictor.ts";
+import type { InferenceGraph } from "../evaluate/inference.ts";
 import { type ActivationRange, type WeightProduct, weightProducts } from "../graph/quantize.ts";
 import type { Value } from "../graph/value.ts";
 import { coreCount } from "../platform/machine.ts";

@@ -1,5 +1,5 @@
 import { productPart } from "../beit/products.ts";
-import type { InferenceGraph } from "../evaluate/predictor.ts";
+import type { InferenceGraph } from "../evaluate/inference.ts";
 import { weightProducts } from "../graph/quantize.ts";
 import { inputName, isInput } from "../graph/value.ts";
 import { nodesOf } from "../graph/walk.ts";

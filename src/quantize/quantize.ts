@@ -1,8 +1,8 @@
 import { openDataset } from "../dataset/folder.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../evaluate/classification.ts";
+import { type InferenceGraph, inferenceGraph } from "../evaluate/inference.ts";
 import type { LabelledLogits } from "../evaluate/logits.ts";
 import type { Model } from "../evaluate/model.ts";
-import { type InferenceGraph, inferenceGraph } from "../evaluate/predictor.ts";
 import { LEAST_AGREEMENT } from "../evaluate/quantized.ts";
 import { scoreSamples } from "../evaluate/samples.ts";
 import { type ActivationRange, quantizeProducts } from "../graph/quantize.ts";

@@ -1,7 +1,7 @@
 import { serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
-import { inferenceModel } from "../evaluate/predictor.ts";
+import { inferenceModel } from "../evaluate/inference.ts";
 import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";

@@ -70,9 +70,7 @@ export async function openModel(path: string, purpose: Purpose, options: RunnerO
     throw new BeitError("model/not-a-classifier", `is a model of ${model.task}, expected an image classifier`);
   }
   const quantized =
-    purpose === "classify"
-      ? await quantizedForm(path, model.parameters, options.precision ?? "auto", options.onRemark)
-      : undefined;
+    purpose === "classify" ? await quantizedForm(path, options.precision ?? "auto", options.onRemark) : undefined;
   const workers = options.workers ?? usualWorkers(model.config);
   const parameters = parameterCount(model.parameters);
   const info: ModelInfo = {
