@@ -6,11 +6,11 @@ import { startWorkers } from "../platform/threads.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import { type Picture, pixelsOf } from "./batch.ts";
 import { createExplainer, type Explanation } from "./explain.ts";
-import type { Classifier } from "./predictor.ts";
+import type { FloatClassifier } from "./predictor.ts";
 
 /** What pictures are explained with; plain data, so that it can be sent to a thread. */
 export interface ExplainOptions {
-  readonly classifier: Pick<Classifier, "config" | "processor" | "parameters">;
+  readonly classifier: FloatClassifier;
   readonly method: ExplanationMethod;
   /** Most width x height of a picture; the decoder's own limit unless said otherwise. */
   readonly maxPixels?: number;

@@ -8,7 +8,13 @@ import {
 } from "../evaluate/explain-pictures.ts";
 import { createFeatureExtractor, type Pooling } from "../evaluate/features.ts";
 import { loadModel, type Model, parameterCount } from "../evaluate/model.ts";
-import { type Classifier, createPredictor, type Scored, usualWorkers } from "../evaluate/predictor.ts";
+import {
+  type Classifier,
+  createPredictor,
+  type FloatClassifier,
+  type Scored,
+  usualWorkers,
+} from "../evaluate/predictor.ts";
 import { type Precision, quantizedForm } from "../evaluate/quantized.ts";
 import { BeitError } from "../platform/errors.ts";
 import { type Batcher, type BatcherOptions, createBatcher } from "./batcher.ts";
@@ -96,7 +102,7 @@ async function startRunner(
   const { maxPixels, maxQueue, windowMs } = limits;
   const explains = purpose !== "classify" && purpose !== "features";
   const { run, close } = explains
-    ? await startExplaining(model, purpose, workers, maxPixels)
+    ? await startExplaining({ ...model, quantized: undefined }, purpose, workers, maxPixels)
     : await startPredicting(model, purpose, workers, limits);
   const batcher = createBatcher<ExplainRequest, Outcome>({
     run,
@@ -139,7 +145,7 @@ async function startPredicting(
 
 /** One picture after the other: its gradient takes all cores. */
 async function startExplaining(
-  { config, processor, parameters }: Classifier,
+  { config, processor, parameters }: FloatClassifier,
   method: ExplanationMethod,
   workers: number,
   maxPixels: number,

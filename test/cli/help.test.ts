@@ -23,6 +23,8 @@ describe("help screens", () => {
     const listed = createProgram().commands.map((command) => `${command.name()}: ${command.description()}`);
     expect(listed.join("\n")).toMatchInlineSnapshot(`
       "train: fine-tune a classifier on a folder of images
+      tokenizer: train an image tokenizer, whose codes pre-training predicts
+      pretrain: pre-train an encoder on pictures without labels
       evaluate: measure a classifier on a labelled folder of images
       predict: classify pictures
       explain: show what a classifier looked at: a heat-map over the picture
@@ -46,38 +48,39 @@ describe("help screens", () => {
 
   it("train", () =>
     expect(helpWithNotes("train")).toMatchInlineSnapshot(`
-    "Usage: beit train [options] <dataset>
+      "Usage: beit train [options] <dataset>
 
-    fine-tune a classifier on a folder of images
+      fine-tune a classifier on a folder of images
 
-    Arguments:
-      dataset                     folder: {train,validation}/CLASS/*, CLASS/*, or with a metadata file
+      Arguments:
+        dataset                     folder: {train,validation}/CLASS/*, CLASS/*, or with a metadata file
 
-    Options:
-      -o, --output <folder>       where the run and the finished model go
-      -r, --recipe <file>         JSON file of settings; options below win over it
-      -m, --model <name|folder>   tiny, small, base, large, or a model to start from
-      --epochs <n>                passes over the training pictures, fractions too
-      --batch-size <n>            images per step
-      --image-size <px>           input height and width
-      --learning-rate <x>         peak learning rate
-      --layer-decay <x>           factor on the learning rate per layer
-      --seed <n>                  of all random choices
-      --holdout-source <name...>  keep these sources out of training and validate on them
-      --resume                    go on from the newest checkpoint in the output folder
-      --workers <n>               training threads
-      --threads <n>               threads inside each
-      --save-every <steps>        steps between checkpoints
-      -h, --help                  display help for command
+      Options:
+        -o, --output <folder>       where the run and the finished model go
+        -r, --recipe <file>         JSON file of settings; options below win over it
+        -m, --model <name|folder>   tiny, small, base, large, or a model to start from
+        --epochs <n>                passes over the training pictures, fractions too
+        --batch-size <n>            images per step
+        --image-size <px>           input height and width
+        --learning-rate <x>         peak learning rate
+        --layer-decay <x>           factor on the learning rate per layer
+        --label-fraction <x>        share of the training pictures to use, from 0 to 1
+        --seed <n>                  of all random choices
+        --holdout-source <name...>  keep these sources out of training and validate on them
+        --resume                    go on from the newest checkpoint in the output folder
+        --workers <n>               training threads
+        --threads <n>               threads inside each
+        --save-every <steps>        steps between checkpoints
+        -h, --help                  display help for command
 
-    A recipe file holds every setting there is, those above and many more (docs/recipes.md lists them); the
-    recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resume goes on bit for bit.
+      A recipe file holds every setting there is, those above and many more (docs/recipes.md lists them); the
+      recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resume goes on bit for bit.
 
-    Examples:
-      beit train photos -o runs/photos --image-size 112 --epochs 20
-      beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75
-    "
-  `));
+      Examples:
+        beit train photos -o runs/photos --image-size 112 --epochs 20
+        beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75
+      "
+    `));
   it("convert", () =>
     expect(help("convert")).toMatchInlineSnapshot(`
     "Usage: beit convert [options] <model>
