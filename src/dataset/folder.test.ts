@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDataset } from "./folder.ts";
+import { openDataset, openUnsupervised } from "./folder.ts";
 import type { Dataset } from "./sample.ts";
 
 let root: string;
@@ -287,5 +287,33 @@ describe("what cannot be used says why", () => {
     await write(["data/a/1.jpg", "data/b/1.jpg"]);
     await symlink("loop", join(root, "loop")); // opens with ELOOP whoever asks, where permissions do not stop root
     await expect(openDataset(join(root, "loop"))).rejects.toMatchObject({ code: "dataset/unreadable" });
+  });
+});
+
+describe("pictures without labels", () => {
+  const names = (samples: readonly { id: string; label: number }[]) => samples.map(({ id }) => id);
+
+  test("are all that lie in a folder, however deep, a part kept back by the seed", async () => {
+    await write([...numbered(".", 30), ...numbered("deep/er", 20), "notes.txt"]);
+    const options = { seed: 1, validationFraction: 0.1 };
+    const { train, validation } = await openUnsupervised(root, options);
+    expect([train.length, validation.length]).toEqual([45, 5]);
+    expect(new Set([...names(train), ...names(validation)]).size).toBe(50);
+    expect(train.every(({ label }) => label === -1)).toBe(true);
+    expect(names((await openUnsupervised(root, options)).validation)).toEqual(names(validation));
+    expect(names((await openUnsupervised(root, { ...options, seed: 2 })).validation)).not.toEqual(names(validation));
+  });
+
+  test("are those of train and of unlabelled folders, measured on the validation split; the test split stays out", async () => {
+    await write(["train/a/1.jpg", "train/b/2.jpg", "unlabelled/3.jpg", "validation/a/4.jpg", "test/b/5.jpg", "6.jpg"]);
+    const { train, validation } = await openUnsupervised(root, { seed: 1, validationFraction: 0.5 });
+    expect(names(train)).toEqual(["train/a/1.jpg", "train/b/2.jpg", "unlabelled/3.jpg"]);
+    expect(names(validation)).toEqual(["validation/a/4.jpg"]);
+  });
+
+  test("are those that metadata names", async () => {
+    await write({ "metadata.csv": "file_name\na.jpg\nb.jpg\n", "a.jpg": "", "b.jpg": "", "c.jpg": "" });
+    const { train, validation } = await openUnsupervised(root, { seed: 1, validationFraction: 0 });
+    expect([names(train), validation]).toEqual([["a.jpg", "b.jpg"], []]);
   });
 });
