@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { AugmentRecipe } from "../image/augment.ts";
-import { fromScratch, parseRecipe, Recipe, stagesOf } from "./recipe.ts";
+import { fromCheckpoint, fromScratch, parseRecipe, Recipe, stagesOf } from "./recipe.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const shipped = readdirSync(new URL("../../recipes/", import.meta.url)).filter(
@@ -21,7 +21,13 @@ describe("parseRecipe", () => {
       init: "mimetic",
     });
     for (const model of ["runs/mask", "constructor"]) {
-      expect(parseRecipe({}, { model }, "r")).toMatchObject({ optimizer: "adamw", learningRate: 5e-4, dropPath: 0.1 });
+      expect(parseRecipe({}, { model }, "r")).toMatchObject({
+        optimizer: "adamw",
+        learningRate: 5e-4,
+        dropPath: 0.1,
+        layerDecay: 0.75,
+      });
+      expect(parseRecipe({ layerDecay: 1 }, { model }, "r").layerDecay).toBe(1);
     }
   });
 
@@ -52,6 +58,9 @@ describe("docs/recipes.md", () => {
     )!;
     const told = [...list!.matchAll(/`(\w+)`\s`([^`]+)`/g)].map(([, key, value]) => [key, JSON.parse(value!)]);
     expect(Object.fromEntries(told)).toEqual(fromScratch);
+    expect(read("docs/recipes.md")).toContain(
+      `\`layerDecay\` is \`${fromCheckpoint.layerDecay}\` where \`model\` is a checkpoint`,
+    );
   });
 
   it("tells the defaults", () => {

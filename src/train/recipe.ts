@@ -71,6 +71,9 @@ export const fromScratch = {
   dropPath: 0,
 } as const satisfies Partial<Recipe>;
 
+/** Defaults where the weights are a checkpoint's: lower layers, which know most already, move least (paper, appendix). */
+export const fromCheckpoint = { layerDecay: 0.75 } as const satisfies Partial<Recipe>;
+
 /**
  * A recipe from the content of its JSON file and from options of the command line, which win.
  * @throws BeitError `recipe/invalid` naming the key, what was expected and what came
@@ -78,7 +81,7 @@ export const fromScratch = {
 export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
   const given: Readonly<Record<string, unknown>> = { ...(json as object), ...overrides };
   const fresh = isPreset(given.model ?? Recipe.shape.model.parse(undefined));
-  return parseSettings(Recipe, { ...(fresh ? fromScratch : {}), ...given }, name);
+  return parseSettings(Recipe, { ...(fresh ? fromScratch : fromCheckpoint), ...given }, name);
 }
 
 /** Keys that all stages of a run share. */
