@@ -1,9 +1,9 @@
+import { coreCount } from "#platform/machine";
 import { type ExplanationMethod, traceExplanation } from "../beit/explain.ts";
 import { fold } from "../graph/fold.ts";
 import { lower } from "../graph/lower.ts";
 import { preprocess } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { coreCount } from "../platform/machine.ts";
 import { compile } from "../session/session.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import { float32 } from "../tensor/tensor.ts";

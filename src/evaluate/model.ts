@@ -1,10 +1,10 @@
+import { pathKind } from "#platform/folders";
 import { type BeitConfig, parseConfig, presets, type Task, taskOf } from "../beit/config.ts";
 import { traceOutputs } from "../beit/outputs.ts";
 import { checkParameters } from "../checkpoint/assign.ts";
 import { type ModelFolder, readFolder } from "../checkpoint/folder.ts";
 import { defaultProcessor, type ImageProcessor, parseImageProcessor } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { pathKind } from "../platform/folders.ts";
 import { type DType, float32, type Tensor } from "../tensor/tensor.ts";
 
 /** A checkpoint ready to be used. */

@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { digest, readFile, readJson } from "#platform/files";
+import { pathKind } from "#platform/folders";
 import { BeitError } from "../platform/errors.ts";
-import { digest, readFile, readJson } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
