@@ -110,8 +110,8 @@ async function classifyAll(predictor: Predictor, { config }: Model, images: read
   return all;
 }
 
-/** @throws BeitError `pipeline/bad-input` */
-async function toPicture(image: ImageInput, index: number): Promise<Picture> {
+/** An input as a picture; `index` is for messages. @throws BeitError `pipeline/bad-input` */
+export async function toPicture(image: ImageInput, index: number): Promise<Picture> {
   if (typeof image === "string") return image;
   if (image instanceof Uint8Array) return { bytes: image, name: `picture ${index + 1}` };
   if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name: `picture ${index + 1}` };
