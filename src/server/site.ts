@@ -11,25 +11,35 @@ export type Site = ReadonlyMap<string, Uint8Array>;
 
 /** The list that page and service worker read: all other files with their sizes, and a digest of everything. */
 export const SITE_LIST = "site.json";
+/** Where the files of the model are. */
+export const MODEL_FOLDER = "model/";
 const UNLISTED = new Set(["index.html", "sw.js"]); // the one is kept under its folder's address, the other never
 
 /**
- * The page of a model as static files.
- * @param model a model folder or file of weights
- * @throws BeitError `page/not-built` where this package was not built whole, `file/unreadable`, and as `loadClassifier`
+ * The files of the page without a model.
+ * @throws BeitError `page/not-built` where this package was not built whole, `file/unreadable`
  */
-export async function createSite(model: string, precision: Precision, name = nameOf(model)): Promise<Site> {
+export async function pageFiles(): Promise<Site> {
   const built = packagePath("dist/page");
   if ((await pathKind(built)) !== "folder") {
     throw new BeitError("page/not-built", `${built}: the page is not built; run \`npm run build\``);
   }
+  const paths = await walkFiles(built);
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(`${built}/${path}`)] as const)));
+}
+
+/**
+ * The page of a model as static files.
+ * @param model a model folder or file of weights
+ * @throws BeitError as {@link pageFiles} and `loadClassifier`
+ */
+export async function createSite(model: string, precision: Precision, name = nameOf(model)): Promise<Site> {
   const utf8 = new TextEncoder();
-  const files = new Map<string, Uint8Array>();
-  for (const path of await walkFiles(built)) files.set(path, await readFile(`${built}/${path}`));
+  const files = new Map(await pageFiles());
   const prepared = await prepareModel(await loadClassifier(model, { precision }), name);
   for (const file of PREPARED_FILES) {
     const content = prepared[file];
-    files.set(`model/${file}`, typeof content === "string" ? utf8.encode(content) : content);
+    files.set(`${MODEL_FOLDER}${file}`, typeof content === "string" ? utf8.encode(content) : content);
   }
   const version = digest(...[...files].flat()).slice(0, 16);
   const listed = [...files].filter(([path]) => !UNLISTED.has(path));

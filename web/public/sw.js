@@ -9,7 +9,7 @@ const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-E
 async function fill() {
   const { version, files } = await (await fetch(SITE, { cache: "no-store" })).json();
   const cache = await caches.open(`beit-${version}`);
-  const wanted = [INDEX, ...files.map(({ path }) => new URL(path, self.location).href)];
+  const wanted = [INDEX, SITE, ...files.map(({ path }) => new URL(path, self.location).href)];
   for (const url of wanted) if (!(await cache.match(url))) await cache.add(url);
   const old = (await caches.keys()).filter((name) => name.startsWith("beit-") && name !== `beit-${version}`);
   await Promise.all(old.map((name) => caches.delete(name)));

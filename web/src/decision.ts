@@ -24,7 +24,7 @@ export function decide(scores: readonly ClassScore[], { label, threshold, band }
 }
 
 /** A label as people write it. */
-export const words = (label: string): string => label.replaceAll("_", " ");
+export const words = (label: string): string => label.replaceAll(/[_-]/g, " ");
 
 /** A score in per cent; never 100 or 0 unless it is. */
 export const percent = (score: number): string => {

@@ -35,7 +35,7 @@ export function Picker({ onFiles, live, onLive, compact }: PickerProps) {
             />
           </svg>
           <h2>Drop pictures here</h2>
-          <p class="hint">or paste them, choose them, take one. As many as you like.</p>
+          <p class="hint">or paste or choose them, as many as you like.</p>
         </>
       )}
       <div class="buttons">

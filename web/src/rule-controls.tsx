@@ -44,7 +44,7 @@ interface SliderProps {
 const Slider = ({ text, value, max, onValue }: SliderProps) => (
   <label class="slider">
     <span>
-      {text} <output>{percent(value)}</output>
+      {text} <span aria-hidden="true">{percent(value)}</span>
     </span>
     <input
       type="range"
