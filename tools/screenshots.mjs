@@ -24,16 +24,16 @@ const heat = async (page) => {
 
 const shots = [
   { name: "empty", view: { viewport: wide } },
-  { name: "heat-map", view: { viewport: wide }, files: [portrait], then: heat },
+  { name: "heat-map", view: { viewport: wide }, files: [portrait], after: heat },
   { name: "table", view: { viewport: wide }, files: pictures },
   { name: "error", view: { viewport: wide }, files: [broken] },
   {
     name: "phone",
     view: { viewport: { width: 390, height: 844 }, isMobile: true, hasTouch: true, deviceScaleFactor: 2 },
     files: [portrait],
-    then: heat,
+    after: heat,
   },
-  { name: "dark", view: { viewport: wide, colorScheme: "dark" }, files: pictures, then: heat },
+  { name: "dark", view: { viewport: wide, colorScheme: "dark" }, files: pictures, after: heat },
 ];
 
 mkdirSync(folder, { recursive: true });
@@ -46,16 +46,18 @@ const browser = await chromium.launch({
   args: ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"],
 });
 try {
-  for (const { name, view, files = [], then } of shots) {
+  for (const { name, view, files = [], after } of shots) {
     const context = await browser.newContext(view);
     const page = await context.newPage();
     await page.goto(server.url);
     await page.getByRole("button", { name: "About the model" }).waitFor({ timeout: 120_000 });
     if (files.length > 0) {
       await page.getByLabel("Pictures", { exact: true }).setInputFiles(files);
-      await page.locator(files.length > 1 ? `tbody tr:nth-child(${files.length}) .verdict` : ".about .verdict, .about .error").waitFor();
+      await page
+        .locator(files.length > 1 ? `tbody tr:nth-child(${files.length}) .verdict` : ".about .verdict, .about .error")
+        .waitFor();
     }
-    await then?.(page);
+    await after?.(page);
     await page.screenshot({ path: join(folder, `${name}.png`) });
     await context.close();
     console.log(join(folder, `${name}.png`));

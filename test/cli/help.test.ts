@@ -215,6 +215,8 @@ describe("help screens", () => {
       -h, --help           display help for command
     "
   `));
+  it("page", () => expect(helpWithNotes("page")).toMatchInlineSnapshot());
+
   it("serve", () =>
     expect(helpWithNotes("serve")).toMatchInlineSnapshot(`
       "Usage: beit serve [options]
