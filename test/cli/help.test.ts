@@ -216,7 +216,8 @@ describe("help screens", () => {
       -h, --help           display help for command
     "
   `));
-  it("page", () => expect(helpWithNotes("page")).toMatchInlineSnapshot(`
+  it("page", () =>
+    expect(helpWithNotes("page")).toMatchInlineSnapshot(`
     "Usage: beit page [options]
 
     write the page with a model as a static folder, for any web host
