@@ -1,6 +1,9 @@
 import { defineConfig } from "vitest/config";
 
+const source = new URL("src/", import.meta.url).pathname;
+
 export default defineConfig({
+  resolve: { alias: [{ find: /^#platform\/(.*)$/, replacement: `${source}platform/$1.ts` }] }, // of src/, not of dist/
   test: {
     include: ["src/**/*.test.ts", "test/**/*.test.ts"],
     testTimeout: 120_000,

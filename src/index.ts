@@ -13,6 +13,7 @@ export {
   type PipelineOptions,
   pipeline,
 } from "./evaluate/pipeline.ts";
+export { openPrepared, type PreparedModel } from "./evaluate/prepared.ts";
 export type { Precision } from "./evaluate/quantized.ts";
 export type { ClassScore } from "./evaluate/scores.ts";
 export { loadTokenizer, saveTokenizer, type TokenizerModel } from "./evaluate/tokenizer.ts";

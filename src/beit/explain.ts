@@ -68,16 +68,42 @@ function relevance(attentions: readonly Value[], score: Value): Value {
   return add(all, identity(N, -1));
 }
 
-/** Traces a classifier with what it attends to: [CLS]'s row where it pools by [CLS], else the mean of the patches' rows. */
-export function traceExplanation(config: BeitConfig, method: ExplanationMethod): ExplanationGraph {
+/** Names under which {@link traceAttended} gives the attentions. */
+const attentionName = (layer: number): string => `attentions.${layer}`;
+
+/** Traces a classifier of one picture with its attentions: `logits` and `attentions.i`. */
+export function traceAttended(config: BeitConfig): { readonly trace: Trace; readonly outputs: Record<string, Value> } {
   const trace = createTrace();
   const pixels = batchInput(trace, "pixel_values", [1, config.numChannels, ...config.imageSize]);
   const { logits, taps } = classify(createScope(trace), config, pixels);
-  const attentions = Array.from({ length: config.numLayers }, (_, i) => taps[`attentions.${i}`]!);
-  const score = () => reduceSum(mul(logits, batchInput(trace, "class", [1, config.labels.length])), [0, 1], false);
+  const names = Array.from({ length: config.numLayers }, (_, i) => attentionName(i));
+  return { trace, outputs: { logits, ...Object.fromEntries(names.map((name) => [name, taps[name]!])) } };
+}
+
+/**
+ * What the patches have to do with a class: heat [rows, columns], 0 and above. [CLS]'s row where it pools by [CLS], else
+ * the mean of the patches' rows.
+ * @param outputs of {@link traceAttended}, folded or not
+ * @param oneHot [1, K], the class to explain; only gradients need it
+ */
+export function heatOf(
+  config: BeitConfig,
+  outputs: Readonly<Record<string, Value>>,
+  method: ExplanationMethod,
+  oneHot: () => Value,
+): Value {
+  const attentions = Array.from({ length: config.numLayers }, (_, i) => outputs[attentionName(i)]!);
+  const score = () => reduceSum(mul(outputs.logits!, oneHot()), [0, 1], false);
   const flow = method === "rollout" ? rollout(attentions) : relevance(attentions, score());
   const [rows, columns] = windowOf(config);
   const N = rows * columns + 1;
   const seen = config.useMeanPooling ? reduceMean(slice(flow, 0, 1, N), [0], true) : slice(flow, 0, 0, 1);
-  return { trace, outputs: { logits, heat: reshape(slice(seen, 1, 1, N), [rows, columns]) } };
+  return reshape(slice(seen, 1, 1, N), [rows, columns]);
+}
+
+/** Traces a classifier with what it attends to. */
+export function traceExplanation(config: BeitConfig, method: ExplanationMethod): ExplanationGraph {
+  const { trace, outputs } = traceAttended(config);
+  const heat = heatOf(config, outputs, method, () => batchInput(trace, "class", [1, config.labels.length]));
+  return { trace, outputs: { logits: outputs.logits!, heat } };
 }

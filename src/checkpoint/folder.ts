@@ -1,6 +1,6 @@
+import { readFile, readJson, readText, writeFileAtomic } from "#platform/files";
+import { pathKind } from "#platform/folders";
 import { BeitError } from "../platform/errors.ts";
-import { readFile, readJson, readText, writeFileAtomic } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
 import { random } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asDType, type FloatDType } from "./dtype.ts";

@@ -1,6 +1,6 @@
+import { readJson } from "#platform/files";
+import { pathKind } from "#platform/folders";
 import { BeitError } from "../platform/errors.ts";
-import { readJson } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
 import { isRecord, show } from "./json.ts";
 
 /** Files that hold a model's weights, or say which do; the first one that is there counts. */

@@ -6,6 +6,7 @@ import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { FeaturesOptions } from "./features.ts";
+import type { PageOptions } from "./page.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { PretrainCommandOptions } from "./pretrain.ts";
 import type { ProbeCommandOptions } from "./probe.ts";
@@ -43,6 +44,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addExport,
     addQuantize,
     addServe,
+    addPage,
   ];
   for (const add of commands) add(program, finished);
   return program;
@@ -424,5 +426,28 @@ function addServe(program: Command, finished: Finished): void {
     .action(async (options: ServeOptions) => {
       const { runServe } = await import("./serve.ts");
       finished(await runServe(options));
+    });
+}
+
+const PAGE_NOTES = `
+The page classifies pictures in the browser: no picture is uploaded, and it works offline once loaded. Most hosts
+serve it as it is; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
+require-corp give it threads on the first visit, others from the second on.
+
+Examples:
+  beit page -o site
+  beit page -o site --model runs/photos`;
+
+function addPage(program: Command, finished: Finished): void {
+  program
+    .command("page")
+    .description("write the page with a model as a static folder, for any web host")
+    .requiredOption("-o, --output <folder>", "where the page goes; an older page there is replaced")
+    .option("-m, --model <model>", `${MODEL}; the shipped detector unless given`)
+    .addOption(precisionOption("auto", "auto: int8 where the model has that and it answers alike"))
+    .addHelpText("after", PAGE_NOTES)
+    .action(async (options: PageOptions) => {
+      const { runPage } = await import("./page.ts");
+      finished(await runPage(options));
     });
 }

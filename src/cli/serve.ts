@@ -57,7 +57,9 @@ export async function runServe(options: ServeOptions): Promise<number> {
       headersTimeoutMs: HEADERS_TIMEOUT_MS,
       requestTimeoutMs: HEADERS_TIMEOUT_MS + bodyTimeoutMs,
     });
-    say(`beit: serving ${service.models.names.join(", ")} at ${server.url} (see ${server.url}/docs)`);
+    say(
+      `beit: serving ${service.models.names.join(", ")} at ${server.url} (see ${server.url}/docs)${options.token === undefined ? `; page: ${server.url}/` : ""}`,
+    );
     log.write({ level: "info", message: "listening", url: server.url });
     await interruptible(aborted);
     say("beit: stopping: answering what was accepted");

@@ -1,8 +1,8 @@
+import { type DecodeLimits, decodeImage } from "#platform/decode";
+import { createEngine, type Device } from "#platform/engine";
+import { readFile } from "#platform/files";
 import { type ImageProcessor, preprocess } from "../image/processor.ts";
-import { type DecodeLimits, decodeImage } from "../platform/decode.ts";
-import { createEngine } from "../platform/engine.ts";
 import { BeitError } from "../platform/errors.ts";
-import { readFile } from "../platform/files.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 
 /** A picture to classify: a file by its path, a file's content with a name for messages, or decoded pixels. */
@@ -18,6 +18,7 @@ export interface BatchOptions {
   readonly shape: readonly [channels: number, height: number, width: number];
   /** Most width x height of a picture; the decoder's own limit unless said otherwise. */
   readonly maxPixels?: number | undefined;
+  readonly device?: Device | undefined;
 }
 
 /** Logits of the readable pictures in order, and what was wrong with the others; plain data as well. */
@@ -72,8 +73,8 @@ export async function readBatch(
  * @throws BeitError `engine/rejected`
  */
 export async function createBatchClassifier(options: BatchOptions): Promise<BatchClassifier> {
-  const { model, threads, shape } = options;
-  const engine = await createEngine(model, { threads, memoryPattern: true });
+  const { model, threads, shape, device = "cpu" } = options;
+  const engine = await createEngine(model, { threads, memoryPattern: true, device });
   const spare: Float32Array[] = []; // inputs of batches that are through: fresh memory costs more than a resize
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {

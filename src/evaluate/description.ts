@@ -1,9 +1,9 @@
+import { readJson } from "#platform/files";
+import { pathKind } from "#platform/folders";
 import { type BeitConfig, parseConfig, type Task, taskOf } from "../beit/config.ts";
 import { isRecord } from "../checkpoint/json.ts";
 import { defaultProcessor, type ImageProcessor, parseImageProcessor } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { readJson } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
 
 /** What is known of a model without its weights. */
 export interface ModelDescription {

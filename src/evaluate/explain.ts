@@ -1,10 +1,11 @@
+import type { EngineSession } from "#platform/engine";
+import { coreCount } from "#platform/machine";
 import type { BeitConfig } from "../beit/config.ts";
 import { type ExplanationMethod, traceExplanation } from "../beit/explain.ts";
 import { fold } from "../graph/fold.ts";
 import { lower } from "../graph/lower.ts";
 import { preprocess } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { coreCount } from "../platform/machine.ts";
 import { compile } from "../session/session.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import { float32 } from "../tensor/tensor.ts";
@@ -56,13 +57,23 @@ export async function createExplainer(
   const { trace, outputs } = traceExplanation(config, method);
   const weights = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
   const session = await compile(lower(fold({ ...outputs })), { weights, threads: coreCount() });
+  return createExplanations(session, { config, processor }, method);
+}
+
+/** Explains by a compiled graph `pixel_values`, `class` (with gradients) → `logits`, `heat`. */
+export function createExplanations(
+  session: EngineSession,
+  { config, processor }: Pick<FloatClassifier, "config" | "processor">,
+  method: ExplanationMethod,
+): Explainer {
   const { labels, numChannels, imageSize } = config;
+  const readsClass = session.inputNames.includes("class");
 
   const run = async (data: Float32Array, index: number) => {
     const oneHot = Float32Array.from(labels, (_, k) => (k === index ? 1 : 0));
     const feeds = {
       pixel_values: float32(data, [1, numChannels, ...imageSize]),
-      ...(trace.inputs.has("class") ? { class: float32(oneHot, [1, labels.length]) } : {}),
+      ...(readsClass ? { class: float32(oneHot, [1, labels.length]) } : {}),
     };
     const { logits, heat } = await session.run(feeds);
     return { logits: logits!.data as Float32Array, heat: heat! };

@@ -1,5 +1,7 @@
+import { type Drawable, drawablePixels } from "#platform/drawable";
+import type { Device } from "#platform/engine";
+import { packagePath } from "#platform/package";
 import { BeitError } from "../platform/errors.ts";
-import { packagePath } from "../platform/package.ts";
 import { toRgb } from "../tensor/pixels.ts";
 import type { Picture } from "./batch.ts";
 import { describeModel, type ModelDescription, requireModel } from "./description.ts";
@@ -12,13 +14,15 @@ import { type ClassScore, topScores } from "./scores.ts";
 export const shippedModel = (): string => packagePath("models/face-mask");
 
 /**
- * A picture: the path of a file, the content of one (Buffer, Uint8Array, Blob), or decoded 8-bit pixels, row-major with
- * 1 (grey), 3 (RGB) or 4 (RGBA, alpha ignored) bytes each.
+ * A picture: the path of a file (in a browser its URL), the content of one (Buffer, Uint8Array, Blob, File), decoded 8-bit
+ * pixels (ImageData among them), row-major with 1 (grey), 3 (RGB) or 4 (RGBA, alpha ignored) bytes each, or what a browser
+ * can draw: an ImageBitmap, a canvas, an image or video element, a VideoFrame.
  */
 export type ImageInput =
   | string
   | Uint8Array
   | Blob
+  | Drawable
   | { readonly width: number; readonly height: number; readonly data: Uint8Array | Uint8ClampedArray };
 
 /** What a call may ask for. */
@@ -42,6 +46,8 @@ export interface PipelineOptions extends ClassifyOptions {
   readonly precision?: Precision;
   /** Threads; 0 (default) works in the calling thread, which starts soonest; a server wants at least 1. */
   readonly workers?: number;
+  /** In a browser, `"auto"` runs the model by WebGPU where there is one and it works. Default: the CPU. */
+  readonly device?: Device;
 }
 
 /** How a classifier is loaded. */
@@ -101,7 +107,7 @@ export async function pipeline(
   }
   const { precision = "auto" } = options;
   const loaded = typeof model === "string" ? await loadClassifier(model, { precision }) : model;
-  const predictor = await createPredictor(loaded, { workers: options.workers ?? 0 });
+  const predictor = await createPredictor(loaded, { workers: options.workers ?? 0, device: options.device });
   const { top_k: usual = 5 } = options;
   async function classify(images: ImageInput | readonly ImageInput[], { top_k = usual }: ClassifyOptions = {}) {
     if (!isList(images)) return (await classifyAll(predictor, loaded, [images], top_k))[0]!;
@@ -127,12 +133,14 @@ async function classifyAll(
   return all;
 }
 
-/** @throws BeitError `pipeline/bad-input` */
-async function toPicture(image: ImageInput, index: number): Promise<Picture> {
+/** An input as a picture; `index` is for messages. @throws BeitError `pipeline/bad-input` */
+export async function toPicture(image: ImageInput, index: number): Promise<Picture> {
   if (typeof image === "string") return image;
   if (image instanceof Uint8Array) return { bytes: image, name: `picture ${index + 1}` };
   if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name: `picture ${index + 1}` };
-  const { width, height, data } = image;
+  const drawn = await drawablePixels(image);
+  if (drawn) return drawn;
+  const { width, height, data } = image as ImageData;
   const channels = data.length / (width * height);
   const isSize = (value: number) => Number.isInteger(value) && value > 0;
   if (!isSize(width) || !isSize(height) || ![1, 3, 4].includes(channels)) {

@@ -1,4 +1,4 @@
-import { serveRequests } from "../platform/threads.ts";
+import { serveRequests } from "#platform/threads";
 import { type BatchOptions, type BatchOutcome, createBatchClassifier, type Picture } from "./batch.ts";
 
 /** Pictures to classify together. */

@@ -1,8 +1,9 @@
+import type { Device } from "#platform/engine";
+import { coreCount } from "#platform/machine";
+import { startWorkers } from "#platform/threads";
 import { type BeitConfig, WIDE } from "../beit/config.ts";
 import { type ImageProcessor, outputSize } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
-import { coreCount } from "../platform/machine.ts";
-import { startWorkers } from "../platform/threads.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type BatchOptions, type BatchOutcome, createBatchClassifier, type Picture } from "./batch.ts";
 import type { PredictRequest } from "./predict-worker.ts";
@@ -48,6 +49,8 @@ export interface PredictorOptions {
   readonly batchSize?: number;
   /** Most width x height of a picture, told from its header; the decoder's own limit unless said otherwise. */
   readonly maxPixels?: number;
+  /** See `EngineOptions`. */
+  readonly device?: Device | undefined;
 }
 
 /** Something that classifies batches: this thread, or several of them, the least busy first. */
@@ -98,6 +101,7 @@ export async function startPredictor(
     processor,
     shape: [config.numChannels, ...config.imageSize],
     maxPixels: options.maxPixels,
+    device: options.device,
   };
   const backend = await (workers === 0 ? inThisThread(batch) : inThreads(batch, workers));
   const size = options.batchSize ?? PREDICTION_BATCH;

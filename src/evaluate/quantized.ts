@@ -1,8 +1,8 @@
+import { digest, digestFiles, readFile, readJson } from "#platform/files";
+import { pathKind } from "#platform/folders";
 import { isRecord } from "../checkpoint/json.ts";
 import { SAVE_ID, weightFiles } from "../checkpoint/weight-files.ts";
 import { BeitError } from "../platform/errors.ts";
-import { digest, digestFiles, readFile, readJson } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
 
 /** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
 export type Precision = "auto" | "fp32" | "int8";

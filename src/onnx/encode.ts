@@ -50,14 +50,28 @@ function writeValueInfo(info: ValueInfo, pbf: PbfWriter): void {
   pbf.writeMessage(2, (type: ValueInfo, p: PbfWriter) => p.writeMessage(1, writeTensorType, type), info);
 }
 
-/** Everything of a TensorProto but its raw data, which follows as field 9. */
-function tensorHead({ name, dtype, dims, raw }: TensorProto): Uint8Array {
+function writeEntry([key, value]: readonly [string, string], pbf: PbfWriter): void {
+  writeText(pbf, 1, key);
+  writeText(pbf, 2, value);
+}
+
+const EXTERNAL = 1; // TensorProto.DataLocation
+
+/** Everything of a TensorProto but its raw data, which follows as field 9 unless it is in another file. */
+function tensorHead({ name, dtype, dims, raw, external }: TensorProto): Uint8Array {
   const pbf = new PbfWriter();
   for (const dim of dims) pbf.writeVarintField(1, dim);
   pbf.writeVarintField(2, onnxTypes[dtype]);
   writeText(pbf, 8, name);
-  pbf.writeTag(9, 2);
-  pbf.writeVarint(raw.byteLength);
+  if (external) {
+    const { location, offset } = external;
+    const place = { location, offset: String(offset), length: String(raw.byteLength) };
+    for (const entry of Object.entries(place)) pbf.writeMessage(13, writeEntry, entry);
+    pbf.writeVarintField(14, EXTERNAL);
+  } else {
+    pbf.writeTag(9, 2);
+    pbf.writeVarint(raw.byteLength);
+  }
   return pbf.finish();
 }
 
@@ -90,24 +104,15 @@ export function encodeModelParts(model: ModelProto): Uint8Array[] {
       opset,
     );
   }
-  for (const [key, value] of Object.entries(model.metadata)) {
-    head.writeMessage(
-      14,
-      (_: undefined, p: PbfWriter) => {
-        writeText(p, 1, key);
-        writeText(p, 2, value);
-      },
-      undefined,
-    );
-  }
+  for (const entry of Object.entries(model.metadata)) head.writeMessage(14, writeEntry, entry);
   const body = new PbfWriter();
   for (const node of graph.nodes) body.writeMessage(1, writeNode, node);
   writeText(body, 2, graph.name);
   for (const info of graph.inputs) body.writeMessage(11, writeValueInfo, info);
   for (const info of graph.outputs) body.writeMessage(12, writeValueInfo, info);
   const initializers = graph.initializers.flatMap((tensor) => {
-    const inner = tensorHead(tensor);
-    return [messageHead(5, inner.byteLength + tensor.raw.byteLength), inner, tensor.raw];
+    const inner = [tensorHead(tensor), ...(tensor.external ? [] : [tensor.raw])];
+    return [messageHead(5, sizeOfAll(inner)), ...inner];
   });
   const graphParts = [body.finish(), ...initializers];
   return [head.finish(), messageHead(7, sizeOfAll(graphParts)), ...graphParts];

@@ -44,6 +44,8 @@ export interface TensorProto {
   readonly dtype: DType;
   readonly dims: readonly number[];
   readonly raw: Uint8Array;
+  /** Where `raw` lies in another file: it is then written as a reference to that place. */
+  readonly external?: { readonly location: string; readonly offset: number };
 }
 
 /** Name and type of an input or output of the graph. */

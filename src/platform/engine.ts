@@ -10,7 +10,16 @@ export interface EngineOptions {
   readonly optimize?: boolean;
   /** Lay memory out ahead for shapes that come again, as in prediction; a base training step would need 0.7 GB more for it. */
   readonly memoryPattern?: boolean;
+  /** Files that a model given as bytes names for some of its weights, by the names it uses. */
+  readonly externalData?: Readonly<Record<string, Uint8Array>>;
+  /** `"auto"`: by WebGPU in a browser that has it, until that fails. Default, and always in Node: the CPU. */
+  readonly device?: Device;
+  /** Told why WebGPU is not used. */
+  readonly onRemark?: (text: string) => void;
 }
+
+/** What a graph is run by. */
+export type Device = "cpu" | "auto";
 
 /** A compiled graph. `run` fills `into` where a name is given there and returns every requested output. */
 export interface EngineSession {
@@ -51,6 +60,7 @@ export async function createEngine(model: Uint8Array | string, options: EngineOp
     graphOptimizationLevel: options.optimize ? "all" : "disabled",
     enableMemPattern: options.memoryPattern ?? false,
     logSeverityLevel: 3,
+    externalData: Object.entries(options.externalData ?? {}).map(([path, data]) => ({ path, data })),
   };
   let session: InferenceSession;
   try {

@@ -12,6 +12,7 @@ import { answerPictures } from "./answer.ts";
 import { apiPage, type OpenApiDocument } from "./api-page.ts";
 import { type Failure, failureOf, isPassing } from "./errors.ts";
 import { observe } from "./observe.ts";
+import { answerFile, PAGE_PATHS, pageHeaders } from "./page.ts";
 import { invalid } from "./pictures.ts";
 import {
   bodySchemas,
@@ -39,7 +40,9 @@ export function createApp(services: Services): { fetch(request: Request): Promis
   app.notFound((c) =>
     explain(c, new BeitError("request/not-found", "there is nothing here; /docs lists what there is")),
   );
-  app.use(observe(services, routes), securityHeaders());
+  const [forAnswers, forPage] = [securityHeaders(), pageHeaders()];
+  const isPage = (path: string) => /^\/($|index\.html$|sw\.js$|site\.|icon\.svg$|assets\/|model\/)/.test(path);
+  app.use(observe(services, routes), (c, next) => (isPage(c.req.path) ? forPage : forAnswers)(c, next));
   if (services.access.origins.length > 0) app.use(crossOrigin(services.access));
   app.use("/v1/*", requireToken(services.access));
   app.use("/metrics", requireToken(services.access));
@@ -47,6 +50,8 @@ export function createApp(services: Services): { fetch(request: Request): Promis
   addModels(app, services);
   addOperation(app, services);
   addDocuments(app);
+  const { site } = services;
+  if (site) for (const path of PAGE_PATHS) app.get(path, (c) => answerFile(c, site));
   for (const { method, path } of app.routes) if (method !== "ALL") routes.add(path);
   for (const path of routes) refuseOtherMethods(app, path);
   return { fetch: async (request) => app.fetch(request) };

@@ -77,9 +77,13 @@ async function fromMultipart(body: Uint8Array, contentType: string, limits: Limi
   if (boundary === undefined) throw new BeitError("request/bad-body", "multipart/form-data: expected a boundary");
   const most = limits.maxFiles + 1; // one boundary before each part and one at the end
   if (countOccurrences(body, `--${boundary}`, most + 1) > most) throw tooMany(limits);
-  const form = await new Response(body, { headers: { "content-type": contentType } }).formData().catch((error) => {
-    throw new BeitError("request/bad-body", "multipart/form-data: the body is damaged or incomplete", { cause: error });
-  });
+  const form = await new Response(body as Uint8Array<ArrayBuffer>, { headers: { "content-type": contentType } })
+    .formData()
+    .catch((error) => {
+      throw new BeitError("request/bad-body", "multipart/form-data: the body is damaged or incomplete", {
+        cause: error,
+      });
+    });
   const uploads: Upload[] = [];
   for (const [, value] of form) {
     if (typeof value === "string") {

@@ -9,6 +9,7 @@ import { createMetrics } from "./metrics.ts";
 import { createModels, type Models } from "./models.ts";
 import { openModel } from "./runner.ts";
 import type { Access } from "./services.ts";
+import { createSite, type Site } from "./site.ts";
 
 /** What is served, to whom and how. */
 export interface ServiceOptions {
@@ -72,6 +73,7 @@ export function createService(options: ServiceOptions): Service {
     clock,
     metrics,
     log,
+    site: token === undefined ? lazySite(paths, options.precision) : undefined,
     budget: createBudget(limits.maxHeldBytes),
     access: { origins: [], ...options.access },
     isStopping: () => stopping,
@@ -84,5 +86,18 @@ export function createService(options: ServiceOptions): Service {
       stopping = true;
     },
     close: () => models.close(),
+  };
+}
+
+/** The first model's page, prepared when it is first asked for. A token keeps the model in: then there is none. */
+function lazySite(paths: ReadonlyMap<string, string>, precision: Precision = "auto"): () => Promise<Site> {
+  const [[name, path]] = [...paths] as [[string, string]];
+  let site: Promise<Site> | undefined;
+  return () => {
+    site ??= createSite(path, precision, name);
+    site.catch(() => {
+      site = undefined; // e.g. a file that was being written: the next request tries again
+    });
+    return site;
   };
 }

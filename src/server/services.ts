@@ -6,6 +6,7 @@ import type { Failure } from "./errors.ts";
 import type { Limits } from "./limits.ts";
 import type { Metrics } from "./metrics.ts";
 import type { Models } from "./models.ts";
+import type { Site } from "./site.ts";
 
 /** All that the application needs of the world. */
 export interface Services {
@@ -15,6 +16,8 @@ export interface Services {
   readonly budget: ReturnType<typeof createBudget>;
   readonly metrics: Metrics;
   readonly access: Access;
+  /** The page of the first model; none: no page is served. */
+  readonly site?: (() => Promise<Site>) | undefined;
   log(entry: LogEntry): void;
   /** Whether the service is about to end: answers then close their connections. */
   isStopping(): boolean;

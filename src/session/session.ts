@@ -1,7 +1,7 @@
+import { createEngine, type EngineOptions, type EngineSession } from "#platform/engine";
 import type { Value } from "../graph/value.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { toModel } from "../onnx/model.ts";
-import { createEngine, type EngineOptions, type EngineSession } from "../platform/engine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 
 /** Compiles named outputs of a graph; `weights` are built in as constants instead of being fed. */

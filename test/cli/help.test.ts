@@ -35,7 +35,8 @@ describe("help screens", () => {
       convert: write a model of any readable form as a Hugging Face folder
       export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits
       quantize: write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx
-      serve: answer over HTTP: classes and features of pictures"
+      serve: answer over HTTP: classes and features of pictures
+      page: write the page with a model as a static folder, for any web host"
     `);
   });
 
@@ -226,6 +227,30 @@ describe("help screens", () => {
       -h, --help           display help for command
     "
   `));
+  it("page", () =>
+    expect(helpWithNotes("page")).toMatchInlineSnapshot(`
+    "Usage: beit page [options]
+
+    write the page with a model as a static folder, for any web host
+
+    Options:
+      -o, --output <folder>    where the page goes; an older page there is replaced
+      -m, --model <model>      model folder (Hugging Face), or a file of weights; the shipped detector
+                               unless given
+      --precision <precision>  auto: int8 where the model has that and it answers alike (choices:
+                               "auto", "fp32", "int8", default: "auto")
+      -h, --help               display help for command
+
+    The page classifies pictures in the browser: no picture is uploaded, and it works offline once loaded. Most hosts
+    serve it as it is; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
+    require-corp give it threads on the first visit, others from the second on.
+
+    Examples:
+      beit page -o site
+      beit page -o site --model runs/photos
+    "
+  `));
+
   it("serve", () =>
     expect(helpWithNotes("serve")).toMatchInlineSnapshot(`
       "Usage: beit serve [options]

@@ -104,7 +104,7 @@ describe("what is refused", () => {
     ["an unknown model", "404 model/unknown", () => postPicture("/v1/classify?model=..%2Fsmall", picture)],
     ["classes of an encoder", "422 model/not-a-classifier", () => postPicture("/v1/classify?model=encoder", picture)],
     ["another path", "404 request/not-found", () => get("/v1/classify/more")],
-    ["the root", "404 request/not-found", () => get("/")],
+    ["a file that the page has not", "404 request/not-found", () => get("/assets/more.js")],
     ["GET of a picture", "405 request/method-not-allowed", () => get("/v1/classify")],
     [
       "DELETE of a model",

@@ -1,0 +1,51 @@
+import type { Context } from "hono";
+import { secureHeaders } from "hono/secure-headers";
+import { BeitError } from "../platform/errors.ts";
+import type { RequestState } from "./services.ts";
+import { MODEL_FOLDER, pageFiles, SITE_LIST, type Site, typeOfFile } from "./site.ts";
+
+/** Where the page's files are answered. */
+export const PAGE_PATHS = [
+  "/",
+  "/index.html",
+  "/sw.js",
+  "/site.json",
+  "/site.webmanifest",
+  "/icon.svg",
+  "/assets/:name",
+  "/model/:name",
+] as const;
+
+const HASHED = "public, max-age=31536000, immutable"; // names below assets/ change with their content
+
+/** Answers with a file of the page. @throws BeitError `request/not-found` for another */
+export async function answerFile(c: Context<RequestState>, site: () => Promise<Site>): Promise<Response> {
+  const path = c.req.path === "/" ? "index.html" : c.req.path.slice(1);
+  const ofModel = path === SITE_LIST || path.startsWith(MODEL_FOLDER);
+  const content = (await (ofModel ? site() : pageFiles())).get(path); // the page need not wait for its model
+  if (!content) throw new BeitError("request/not-found", `there is no ${path} of the page`);
+  c.header("Cache-Control", path.startsWith("assets/") ? HASHED : "no-cache");
+  return c.body(content as Uint8Array<ArrayBuffer>, 200, { "Content-Type": typeOfFile(path) });
+}
+
+/** The headers of the page: it may run its own scripts and WebAssembly, use the camera, and ask this server for files. */
+export const pageHeaders = () =>
+  secureHeaders({
+    crossOriginOpenerPolicy: "same-origin",
+    crossOriginEmbedderPolicy: "require-corp",
+    crossOriginResourcePolicy: "same-origin",
+    xFrameOptions: "DENY",
+    referrerPolicy: "no-referrer",
+    strictTransportSecurity: false,
+    contentSecurityPolicy: {
+      defaultSrc: ["'none'"],
+      scriptSrc: ["'self'", "'wasm-unsafe-eval'"],
+      styleSrc: ["'self'"],
+      imgSrc: ["'self'", "blob:"],
+      mediaSrc: ["blob:"],
+      connectSrc: ["'self'"],
+      workerSrc: ["'self'"],
+      manifestSrc: ["'self'"],
+      frameAncestors: ["'none'"],
+    },
+  });

@@ -1,0 +1,65 @@
+import { loadClassifier } from "../evaluate/pipeline.ts";
+import { PREPARED_FILES, prepareModel } from "../evaluate/prepared.ts";
+import type { Precision } from "../evaluate/quantized.ts";
+import { BeitError } from "../platform/errors.ts";
+import { digest, readFile } from "../platform/files.ts";
+import { absolutePath, baseName, pathKind, walkFiles } from "../platform/folders.ts";
+import { packagePath } from "../platform/package.ts";
+
+/** The files of a page with its model, by path with forward slashes. */
+export type Site = ReadonlyMap<string, Uint8Array>;
+
+/** The list that page and service worker read: all other files with their sizes, and a digest of everything. */
+export const SITE_LIST = "site.json";
+/** Where the files of the model are. */
+export const MODEL_FOLDER = "model/";
+const UNLISTED = new Set(["index.html", "sw.js"]); // the one is kept under its folder's address, the other never
+
+/**
+ * The files of the page without a model.
+ * @throws BeitError `page/not-built` where this package was not built whole, `file/unreadable`
+ */
+export async function pageFiles(): Promise<Site> {
+  const built = packagePath("dist/page");
+  if ((await pathKind(built)) !== "folder") {
+    throw new BeitError("page/not-built", `${built}: the page is not built; run \`npm run build\``);
+  }
+  const paths = await walkFiles(built);
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(`${built}/${path}`)] as const)));
+}
+
+/**
+ * The page of a model as static files.
+ * @param model a model folder or file of weights
+ * @throws BeitError as {@link pageFiles} and `loadClassifier`
+ */
+export async function createSite(model: string, precision: Precision, name = nameOf(model)): Promise<Site> {
+  const utf8 = new TextEncoder();
+  const files = new Map(await pageFiles());
+  const { quantized } = await loadClassifier(model, { precision });
+  const prepared = await prepareModel(await loadClassifier(model), quantized, name);
+  for (const file of PREPARED_FILES) {
+    const content = prepared[file];
+    files.set(`${MODEL_FOLDER}${file}`, typeof content === "string" ? utf8.encode(content) : content);
+  }
+  const version = digest(...[...files].flat()).slice(0, 16);
+  const listed = [...files].filter(([path]) => !UNLISTED.has(path));
+  const list = { version, files: listed.map(([path, { byteLength }]) => ({ path, bytes: byteLength })) };
+  return files.set(SITE_LIST, utf8.encode(`${JSON.stringify(list, null, 2)}\n`));
+}
+
+const nameOf = (model: string) => baseName(absolutePath(model));
+
+const TYPES: Record<string, string> = {
+  html: "text/html; charset=utf-8",
+  js: "text/javascript; charset=utf-8",
+  css: "text/css; charset=utf-8",
+  json: "application/json",
+  svg: "image/svg+xml",
+  wasm: "application/wasm",
+  webmanifest: "application/manifest+json",
+  md: "text/markdown; charset=utf-8",
+};
+
+/** The media type of a file of a site. */
+export const typeOfFile = (path: string): string => TYPES[path.replace(/^.*\./, "")] ?? "application/octet-stream";
