@@ -1,8 +1,10 @@
 import { readFile } from "node:fs/promises";
+import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { encodeJpeg } from "../../src/platform/decode.ts";
-import { hasChromium, startChromium } from "./chromium.ts";
+import { beit, temporaryFolder } from "../cli/run.ts";
+import { hasChromium, serveFolders, startChromium } from "./chromium.ts";
 import { choose, openPage, startService } from "./service.ts";
 
 // The page that `beit serve` serves, in a real browser, in the hands of somebody.
@@ -206,6 +208,21 @@ describe.skipIf(!hasChromium())("page", () => {
     const overflow = await phone.evaluate(() => document.documentElement.scrollWidth - innerWidth);
     expect(overflow).toBeLessThanOrEqual(0);
     await phone.context().close();
+  });
+
+  it("says so where it has one thread only, and has more from the second visit on", async () => {
+    const site = join(temporaryFolder(), "site");
+    expect((await beit(["page", "-o", site])).code).toBe(0);
+    const host = await serveFolders({ "": site, assets: join(site, "assets"), model: join(site, "model") }, false);
+    const visit = await openPage(browser, host.url);
+    expect(await visit.getByTestId("one-thread").count()).toBe(1);
+    await visit.evaluate(() => navigator.serviceWorker.ready);
+    await visit.reload();
+    await visit.getByRole("button", { name: "About the model" }).waitFor();
+    expect(await visit.evaluate(() => crossOriginIsolated)).toBe(true);
+    expect(await visit.getByTestId("one-thread").count()).toBe(0);
+    await visit.context().close();
+    await host.close();
   });
 
   it("takes a picture of one pixel and a large one", async () => {
