@@ -2,7 +2,8 @@ import { interruptible, say } from "../platform/console.ts";
 import { readJson } from "../platform/files.ts";
 import { percentText } from "../report/numbers.ts";
 import { finishPretraining } from "../report/self-supervised-run.ts";
-import { type MaskedModellingMetrics, type PretrainEvent, pretrain } from "../train/pretrain.ts";
+import type { MaskedModellingMetrics } from "../train/masked-metrics.ts";
+import { type PretrainEvent, pretrain } from "../train/pretrain.ts";
 import { type PretrainRecipe, parsePretrainRecipe } from "../train/pretrain-recipe.ts";
 import { describeRun, drain, given, type RunCommandOptions, requireFresh } from "./training.ts";
 
