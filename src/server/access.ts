@@ -31,14 +31,19 @@ export const crossOrigin = ({ origins }: Access) =>
     maxAge: 600,
   });
 
-/** Headers that keep answers out of other pages' frames, scripts and processes. Transport security is the proxy's. */
+/** What isolates any answer from other origins. Transport security is the proxy's. */
+export const ISOLATION = {
+  crossOriginOpenerPolicy: "same-origin",
+  crossOriginEmbedderPolicy: "require-corp",
+  crossOriginResourcePolicy: "same-origin",
+  xFrameOptions: "DENY",
+  referrerPolicy: "no-referrer",
+  strictTransportSecurity: false,
+} as const;
+
+/** Headers that keep answers out of other pages' frames, scripts and processes. */
 export const securityHeaders = () =>
   secureHeaders({
-    crossOriginOpenerPolicy: "same-origin",
-    crossOriginEmbedderPolicy: "require-corp",
-    crossOriginResourcePolicy: "same-origin",
-    xFrameOptions: "DENY",
-    referrerPolicy: "no-referrer",
-    strictTransportSecurity: false,
+    ...ISOLATION,
     contentSecurityPolicy: { defaultSrc: ["'none'"], styleSrc: ["'unsafe-inline'"], frameAncestors: ["'none'"] },
   });

@@ -1,6 +1,7 @@
 import type { Context } from "hono";
 import { secureHeaders } from "hono/secure-headers";
 import { BeitError } from "../platform/errors.ts";
+import { ISOLATION } from "./access.ts";
 import type { RequestState } from "./services.ts";
 import { MODEL_FOLDER, pageFiles, SITE_LIST, type Site, typeOfFile } from "./site.ts";
 
@@ -31,12 +32,7 @@ export async function answerFile(c: Context<RequestState>, site: () => Promise<S
 /** The headers of the page: it may run its own scripts and WebAssembly, use the camera, and ask this server for files. */
 export const pageHeaders = () =>
   secureHeaders({
-    crossOriginOpenerPolicy: "same-origin",
-    crossOriginEmbedderPolicy: "require-corp",
-    crossOriginResourcePolicy: "same-origin",
-    xFrameOptions: "DENY",
-    referrerPolicy: "no-referrer",
-    strictTransportSecurity: false,
+    ...ISOLATION,
     contentSecurityPolicy: {
       defaultSrc: ["'none'"],
       scriptSrc: ["'self'", "'wasm-unsafe-eval'"],

@@ -60,14 +60,14 @@ describe("help screens", () => {
         -o, --output <folder>       where the run and the finished model go
         -r, --recipe <file>         JSON file of settings; options below win over it
         -m, --model <name|folder>   tiny, small, base, large, or a model to start from
+        --layer-decay <x>           factor on the learning rate per layer
+        --label-fraction <x>        share of the training pictures to use, from 0 to 1
+        --holdout-source <name...>  keep these sources out of training and validate on them
         --epochs <n>                passes over the training pictures, fractions too
         --batch-size <n>            images per step
         --image-size <px>           input height and width
         --learning-rate <x>         peak learning rate
-        --layer-decay <x>           factor on the learning rate per layer
-        --label-fraction <x>        share of the training pictures to use, from 0 to 1
         --seed <n>                  of all random choices
-        --holdout-source <name...>  keep these sources out of training and validate on them
         --resume                    go on from the newest checkpoint in the output folder
         --workers <n>               training threads
         --threads <n>               threads inside each
