@@ -111,3 +111,15 @@ export async function microGraph({ preset, batch }) {
   const into = Object.fromEntries(sums.map(([name, sum]) => [newSumName(name), sum]));
   return { model: encodeModel(toModel(graphs.micro, { name: "micro" })), feeds, into };
 }
+
+/** What a training step runs once, before its micro-batches or after them. */
+async function aroundGraph(kind, { preset }) {
+  const { graphs } = fineTuneStep(configOf(preset), 1);
+  const sums = graphs.summed.map((name) => [sumName(name), normalTensor(graphs.prepared.get(name))]);
+  const known = { ...Object.fromEntries(parametersOf(configOf(preset))), ...Object.fromEntries(sums) };
+  const model = toModel(graphs[kind], { name: kind });
+  const feeds = Object.fromEntries(model.graph.inputs.map(({ name }) => [name, known[name]]));
+  return { model: encodeModel(model), feeds, into: {} };
+}
+export const prepareGraph = (options) => aroundGraph("prepare", options);
+export const finishGraph = (options) => aroundGraph("finish", options);

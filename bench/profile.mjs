@@ -1,5 +1,5 @@
 // Where a graph's time goes, op by op, after npm run build:
-//   node bench/profile.mjs [--kind micro|forward|int8] [--preset tiny|small|base|large] [--batch 4] [--threads 1] [--runs 12] [--shapes]
+//   node bench/profile.mjs [--kind micro|prepare|finish|forward|int8] [--preset tiny|small|base|large] [--batch 4] [--threads 1] [--runs 12] [--shapes]
 // Every kernel counts with its shortest run, so that other work on the machine shows as little as possible.
 import { readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import ort from "onnxruntime-node";
 import { formatTable } from "../dist/report/table.js";
-import { forwardGraph, int8Graph, microGraph } from "./graphs.mjs";
+import { finishGraph, forwardGraph, int8Graph, microGraph, prepareGraph } from "./graphs.mjs";
 
 const text = (value) => ({ type: "string", default: value });
 const { values: args } = parseArgs({
@@ -78,7 +78,7 @@ function totals(kernels, key) {
 }
 
 const runs = Number(args.runs);
-const makers = { micro: microGraph, forward: forwardGraph, int8: int8Graph };
+const makers = { micro: microGraph, prepare: prepareGraph, finish: finishGraph, forward: forwardGraph, int8: int8Graph };
 const graph = await makers[args.kind]({ preset: args.preset, batch: Number(args.batch) });
 const { kernels, fastest } = await profile(graph, { threads: Number(args.threads), runs });
 const timed = shortest(kernels, runs);

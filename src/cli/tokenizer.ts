@@ -51,6 +51,6 @@ function formatReconstruction({ error, psnr, usage, perplexity, vocabulary }: Re
     `perplexity ${perplexity.toFixed(0)} (${percentText(share)})`,
   ].join("  ");
   if (share >= COLLAPSED) return line;
-  const hint = "lower divergenceWeight, lengthen divergenceWarmup or lower learningRate; early in a run it may pass";
+  const hint = "raise diversityWeight, lower divergenceWeight or lower learningRate; early in a run it may pass";
   return `${line}\nfew codes are in use: ${hint}`;
 }

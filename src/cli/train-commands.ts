@@ -24,7 +24,10 @@ export function addTrain(program: Command, finished: Finished): void {
     .argument("<dataset>", "folder: {train,validation}/CLASS/*, CLASS/*, or with a metadata file")
     .requiredOption("-o, --output <folder>", "where the run and the finished model go")
     .option("-r, --recipe <file>", "JSON file of settings; options below win over it")
-    .option("-m, --model <name|folder>", "tiny, small, base, large, or a model to start from")
+    .option(
+      "-m, --model <name|folder>",
+      "pretrained (default), a preset (tiny, small, base, large) from scratch, or a model",
+    )
     .option("--layer-decay <x>", "factor on the learning rate per layer", positiveNumber(1))
     .option("--label-fraction <x>", "share of the training pictures to use, from 0 to 1", positiveNumber(1))
     .option("--holdout-source <name...>", "keep these sources out of training and validate on them");
@@ -86,9 +89,9 @@ export function addPretrain(program: Command, finished: Finished): void {
     .description("pre-train an encoder on pictures without labels")
     .argument("<images>", PICTURES)
     .requiredOption("-o, --output <folder>", "where the run and the finished encoder go")
-    .option("-t, --tokenizer <folder|file>", "what beit tokenizer trained, or DALL-E's encoder.pkl")
+    .option("-t, --tokenizer <folder|file>", "from beit tokenizer, or DALL-E's encoder.pkl; default: the shipped one")
     .option("-r, --recipe <file>", "JSON file of settings; options here win over it")
-    .option("-m, --model <name|folder>", "tiny, small, base, large, or a model to start from");
+    .option("-m, --model <name|folder>", "tiny, small, base, large, or a model to go on from");
   runOptions(command, PRETRAIN_NOTES).action(async (images: string, options: PretrainCommandOptions) => {
     const { runPretrain } = await import("./pretrain.ts");
     finished(await runPretrain(images, options));

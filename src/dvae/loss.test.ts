@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { constant, scalar, type Value } from "../graph/value.ts";
 import { evaluate } from "../session/session.ts";
 import { float32 } from "../tensor/tensor.ts";
-import { divergenceFromUniform, gumbelSoftmax, logitLaplaceLoss } from "./loss.ts";
+import { divergenceFromUniform, divergenceOfFrequencies, gumbelSoftmax, logitLaplaceLoss } from "./loss.ts";
 import { mapPixels, unmapPixels } from "./pixels.ts";
 
 const map = (values: number[], ...shape: number[]) => constant(float32(values, shape));
@@ -40,6 +40,15 @@ describe("divergence from the uniform distribution", () => {
     expect(await numbers(divergenceFromUniform(even))).toEqual(near([0]));
     expect(await numbers(divergenceFromUniform(certain))).toEqual(near([Math.log(4)]));
     expect(await numbers(divergenceFromUniform(both))).toEqual(near([Math.log(4) / 2]));
+  });
+});
+
+describe("divergence of the codes' frequencies", () => {
+  it("is 0 where certain places share the codes evenly, ln V where all have one", async () => {
+    const shared = map([100, 0, 0, 100], 1, 2, 1, 2);
+    const same = map([100, 0, 100, 0], 1, 2, 1, 2);
+    expect(await numbers(divergenceOfFrequencies(shared))).toEqual(near([0]));
+    expect(await numbers(divergenceOfFrequencies(same))).toEqual(near([Math.log(2)]));
   });
 });
 

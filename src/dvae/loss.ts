@@ -29,6 +29,17 @@ export function divergenceFromUniform(logits: Value): Value {
 }
 
 /**
+ * KL(q̄ ‖ uniform), q̄ the mean over places of the softmax of logits [B, h, w, V]: 0 where all codes are as frequent, ln V
+ * where all places have the same. Unlike the mean of the places' divergences it does not mind that a place is certain.
+ * @see Baevski et al. 2020, "wav2vec 2.0", 3.2 (diversity loss)
+ */
+export function divergenceOfFrequencies(logits: Value): Value {
+  const frequencies = reduceMean(softmax(logits), [0, 1, 2], false);
+  const logFrequencies = log(add(frequencies, scalar(1e-9)));
+  return add(reduceSum(mul(frequencies, logFrequencies), [0], false), scalar(Math.log(logits.shape[3]!)));
+}
+
+/**
  * A relaxed draw of a code per place (Jang et al. 2017; Maddison et al. 2017): softmax((logits + γ) / τ) with γ Gumbel.
  * It is a one-hot row as τ → 0.
  * @param uniform random numbers strictly between 0 and 1, as the logits; γ = −ln(−ln u)
@@ -49,6 +60,8 @@ export interface TokenizerInputs {
   readonly inverseTemperature: Value;
   /** β, a scalar. */
   readonly divergenceWeight: Value;
+  /** Weight of the divergence of the codes' frequencies, a scalar. */
+  readonly diversityWeight: Value;
 }
 
 /** The loss of a step and its parts, scalars; and the encoder's logits [B, H/8, W/8, V]. */
@@ -56,21 +69,25 @@ export interface TokenizerLoss {
   readonly loss: Value;
   readonly reconstruction: Value;
   readonly divergence: Value;
+  readonly frequencyDivergence: Value;
   readonly logits: Value;
 }
 
 /**
  * The relaxed evidence lower bound, negated, per pixel and channel: −ln f + β KL / (3 · 8²), since the divergence is per
- * place, of which there is one for that many numbers. DALL-E's β is said to be 6.6; neither it nor the division has been
+ * place, of which there is one for that many numbers; and, not DALL-E's, the divergence of the codes' frequencies, weighed
+ * in the same way. DALL-E's β is said to be 6.6; neither it nor the division has been
  * checked against the paper's text.
  * @see Ramesh et al. 2021, "Zero-shot text-to-image generation"
  */
 export function tokenizerLoss(scope: Scope, config: DvaeConfig, inputs: TokenizerInputs): TokenizerLoss {
-  const { mapped, uniform, inverseTemperature, divergenceWeight } = inputs;
+  const { mapped, uniform, inverseTemperature, divergenceWeight, diversityWeight } = inputs;
   const logits = encode(scope.child("encoder"), config, mapped);
   const mixture = gumbelSoftmax(logits, uniform, inverseTemperature);
   const reconstruction = logitLaplaceLoss(decodeMixture(scope.child("decoder"), config, mixture), mapped);
   const divergence = divergenceFromUniform(logits);
-  const perNumber = mul(divergence, scalar(1 / (config.numChannels * CELL ** 2)));
-  return { loss: add(reconstruction, mul(perNumber, divergenceWeight)), reconstruction, divergence, logits };
+  const frequencyDivergence = divergenceOfFrequencies(logits);
+  const penalty = add(mul(divergence, divergenceWeight), mul(frequencyDivergence, diversityWeight));
+  const loss = add(reconstruction, mul(penalty, scalar(1 / (config.numChannels * CELL ** 2))));
+  return { loss, reconstruction, divergence, frequencyDivergence, logits };
 }

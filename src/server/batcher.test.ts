@@ -5,9 +5,11 @@ import type { Clock } from "./clock.ts";
 /** A clock that stands still until it is told to go on. */
 function handClock() {
   let time = 0;
+  let busy = false;
   let alarms: { at: number; task: () => void }[] = [];
   const clock: Clock = {
     now: () => time,
+    busy: () => busy,
     after(ms, task) {
       const alarm = { at: time + ms, task };
       alarms.push(alarm);
@@ -29,14 +31,14 @@ function handClock() {
     time = end;
     await settle();
   }
-  return { clock, pass, pending: () => alarms.length };
+  return { clock, pass, pending: () => alarms.length, setBusy: (value: boolean) => (busy = value) };
 }
 
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** A batcher whose batches end when the test says so; results are the items in capitals. */
 function bench(options: Partial<BatcherOptions<string, string>> = {}) {
-  const { clock, pass, pending } = handClock();
+  const { clock, pass, pending, setBusy } = handClock();
   const batches: { items: string; finish(): Promise<unknown>; fail(error: Error): Promise<unknown> }[] = [];
   const batcher = createBatcher<string, string>({
     run: (items) =>
@@ -60,7 +62,7 @@ function bench(options: Partial<BatcherOptions<string, string>> = {}) {
     workers: 1,
     ...options,
   });
-  return { batcher, batches, pass, pending, seen: () => batches.map(({ items }) => items) };
+  return { batcher, batches, pass, pending, setBusy, seen: () => batches.map(({ items }) => items) };
 }
 
 const code = (promise: Promise<unknown>) =>
@@ -96,6 +98,19 @@ describe("createBatcher", () => {
     expect(seen()[3]).toBe("mn");
     await batches[3]!.finish();
     expect(await Promise.all(answers)).toEqual(["ABCD", "EFGH", "IJKL", "MN"].map((items) => [...items]));
+  });
+
+  it("leaves one worker unused, of several, while its own thread is busy", async () => {
+    const { batcher, batches, setBusy, seen } = bench({ workers: 2, maxQueue: 100 });
+    setBusy(true);
+    const answers = ["abcd", "efgh", "ijkl"].map((items) => batcher.submit([...items]));
+    expect(seen()).toEqual(["abcd"]);
+    await batches[0]!.finish();
+    expect(seen()).toEqual(["abcd", "efgh"]);
+    setBusy(false);
+    await batches[1]!.finish();
+    await batches[2]!.finish();
+    expect((await Promise.all(answers)).flat().join("")).toBe("ABCDEFGHIJKL");
   });
 
   it("cuts one call into batches and joins calls in one batch", async () => {

@@ -14,7 +14,8 @@ export interface BatcherOptions<Item, Result> {
   readonly maxQueue: number;
   /**
    * Batches that are worked on at the same time. As many full ones again may stand ready behind them, so that nobody
-   * idles between two batches.
+   * idles between two batches. While the clock's thread is busy it is one fewer: what has to be refused is to be refused
+   * at once, and threads at work leave little of the processor to the one that does it.
    */
   readonly workers: number;
   /** Told of every batch that is done: its size, how long its first item had waited, and how long it took. */
@@ -72,7 +73,8 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   function pump(): void {
     disarm?.();
     disarm = undefined;
-    while (queue.length > 0 && atWork < 2 * workers) {
+    const most = workers > 1 && clock.busy() ? workers - 1 : 2 * workers;
+    while (queue.length > 0 && atWork < most) {
       if (queue.length < maxBatch) {
         if (atWork >= workers) return; // the next worker to finish takes what has come by then
         const wait = queue[0]!.arrived + windowMs - clock.now();

@@ -24,7 +24,7 @@ export const PretrainRecipe = z.strictObject({
   clipNorm: z.number().positive().nullable().default(3),
   augment: twoViews,
   validationFraction: settings.validationFraction.unwrap().default(0.02),
-  /** Folder or file of the tokenizer; needed for the target "tokens". */
+  /** Folder or file of the tokenizer; the one that comes with this package when absent. */
   tokenizer: z.string().optional(),
   /** Height and width of the pictures that the tokenizer sees; 8 pixels a patch when absent. */
   tokenizerImageSize: positive.optional(),

@@ -11,6 +11,7 @@ import { defaultProcessor, serializeImageProcessor } from "../image/processor.ts
 import { parameterGroups } from "../optim/groups.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest } from "../platform/files.ts";
+import { packagePath } from "../platform/package.ts";
 import { openPictures, type TrainingData } from "./data.ts";
 import type { RunEvent } from "./events.ts";
 import { picturesAtOnce } from "./fine-tune.ts";
@@ -140,14 +141,10 @@ interface TokenSource {
   open(edge: number): ImageTokenizer;
 }
 
-/** @throws BeitError `recipe/no-tokenizer`, and as `loadTokenizer` */
-async function openTokens({ target, tokenizer: path }: PretrainRecipe): Promise<TokenSource | undefined> {
+/** Tokens of the recipe's tokenizer, or of the one that comes with this package. @throws as `loadTokenizer` */
+async function openTokens({ target, tokenizer }: PretrainRecipe): Promise<TokenSource | undefined> {
   if (target === "pixels") return undefined;
-  if (!path) {
-    const message = "visual tokens need a tokenizer: give one that beit tokenizer trained, or DALL-E's encoder";
-    throw new BeitError("recipe/no-tokenizer", message);
-  }
-  const model = await loadTokenizer(path);
+  const model = await loadTokenizer(tokenizer ?? packagePath("models/tokenizer"));
   const encoder = [...model.parameters].filter(([name]) => name.startsWith("encoder."));
   return {
     vocabSize: model.config.vocabSize,

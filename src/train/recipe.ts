@@ -14,9 +14,12 @@ const extra = z.strictObject({
   share: z.number().positive().optional(),
 });
 
+/** Name of the encoder that comes with this package: `tiny`, pre-trained on photographs of faces. */
+export const PRETRAINED = "pretrained";
+
 /** The keys that say which model a run starts from, for all that train a BEiT. */
 export const modelSettings = {
-  /** A preset (tiny, small, base, large) or a model folder to start from. */
+  /** "pretrained", a preset (tiny, small, base, large) with fresh weights, or a model folder. */
   model: z.string().default("tiny"),
   /** Initialisation of what the checkpoint does not bring. */
   init: z.enum(["pretrain", "finetune", "huggingface", "mimetic"]).default("finetune"),
@@ -36,6 +39,7 @@ export const modelSettings = {
 export const Recipe = z.strictObject({
   ...modelSettings,
   ...settings,
+  model: z.string().default(PRETRAINED),
   /** A shared relative position table of the checkpoint becomes one for each layer, as unilm's fine-tuning has it. */
   positionBiasPerLayer: z.boolean().default(false),
   /** Which parameters decay, and how layers are told apart: the original's rules or Hugging Face's Trainer's. */

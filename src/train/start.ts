@@ -4,8 +4,9 @@ import { resizeParameter } from "../beit/resize-parameters.ts";
 import { loadModel, parameterShapes } from "../evaluate/model.ts";
 import { BeitError } from "../platform/errors.ts";
 import { pathKind } from "../platform/folders.ts";
+import { packagePath } from "../platform/package.ts";
 import { sameShape, type Tensor } from "../tensor/tensor.ts";
-import type { Recipe } from "./recipe.ts";
+import { PRETRAINED, type Recipe } from "./recipe.ts";
 
 /** The state of a model before its first step. */
 export interface Start {
@@ -31,7 +32,7 @@ type ModelSettings = Pick<Recipe, "model" | "init" | "seed" | "layerScaleInit" |
  * Configuration and parameters that a recipe starts from: a preset with fresh values, or a checkpoint, of which every
  * parameter is taken over that the new model has too, position tables resized. Where the new model has a relative
  * position table for each layer and the checkpoint one for all, each layer gets a copy (unilm run_class_finetuning.py).
- * @throws BeitError `model/unknown` when the recipe's model is neither a preset nor a file or folder
+ * @throws BeitError `model/unknown` when the recipe's model is neither a name nor a file or folder
  */
 export async function startModel(recipe: ModelSettings, options: StartOptions): Promise<Start> {
   const { task, configure, wanted = () => true } = options;
@@ -49,11 +50,12 @@ export async function startModel(recipe: ModelSettings, options: StartOptions): 
     checkConfig(config, "recipe");
     return { config, parameters: fresh(config), loaded: [], from: recipe.model };
   }
-  if ((await pathKind(recipe.model)) === undefined) {
-    const message = `model "${recipe.model}": expected ${Object.keys(presets).join(", ")} or the path of a model`;
-    throw new BeitError("model/unknown", message);
+  const path = recipe.model === PRETRAINED ? packagePath("models/pretrained") : recipe.model;
+  if ((await pathKind(path)) === undefined) {
+    const names = [PRETRAINED, ...Object.keys(presets)].join(", ");
+    throw new BeitError("model/unknown", `model "${recipe.model}": expected ${names} or the path of a model`);
   }
-  const model = await loadModel(recipe.model);
+  const model = await loadModel(path);
   const config = configure(model.config);
   checkConfig(config, "recipe");
   const parameters = fresh(config);

@@ -33,7 +33,9 @@ export const TokenizerRecipe = z.strictObject({
   /** Share of the steps in which the temperature falls, along a cosine. */
   annealing: z.number().gt(0).max(1).default(0.7),
   /** β, the weight of the divergence of the codes from the uniform distribution. */
-  divergenceWeight: z.number().min(0).default(6.6),
+  divergenceWeight: z.number().min(0).default(2),
+  /** Weight of the divergence of the codes' frequencies from the uniform distribution, which keeps them all in use. */
+  diversityWeight: z.number().min(0).default(50),
   /** Share of the steps in which β rises from 0. */
   divergenceWarmup: z.number().min(0).max(1).default(0.1),
 });

@@ -31,6 +31,7 @@ describe("micro-batches of the tokenizer", () => {
       seed: 9,
       temperature: 0.5,
       divergenceWeight: 3,
+      diversityWeight: 7,
     });
 
   it("hold views of the pixels, noise of each picture and the scalars", () => {
@@ -38,10 +39,8 @@ describe("micro-batches of the tokenizer", () => {
     expect(micros.length).toBe(2);
     expect(micros[1]!.pixels![0]).toBe(2 * 3 * 256);
     expect(micros[1]!.uniform!.length).toBe(2 * 4 * 1024);
-    expect([micros[0]!.inverse_temperature, micros[0]!.divergence_weight]).toEqual([
-      Float32Array.of(2),
-      Float32Array.of(3),
-    ]);
+    const { inverse_temperature, divergence_weight, diversity_weight } = micros[0]!;
+    expect([inverse_temperature, divergence_weight, diversity_weight].map((scalar) => scalar![0])).toEqual([2, 3, 7]);
   });
 
   it("draw noise by picture, so that it does not depend on where a batch is cut", () => {

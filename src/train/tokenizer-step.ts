@@ -9,7 +9,7 @@ import { fillOpenUniforms } from "../tensor/uniforms.ts";
 import type { MicroBatch } from "./stepper.ts";
 import type { TokenizerRecipe } from "./tokenizer-recipe.ts";
 
-/** The training step of a tokenizer: its graphs and inputs. It reports `loss`, `reconstruction` and `divergence`. */
+/** The training step of a tokenizer: its graphs and inputs. It reports the loss and its parts. */
 export function tokenizerStep(config: DvaeConfig, microBatch: number) {
   const trace = createTrace();
   const { imageSize, numChannels, vocabSize } = config;
@@ -20,10 +20,11 @@ export function tokenizerStep(config: DvaeConfig, microBatch: number) {
     uniform: batchInput(trace, "uniform", [microBatch, side, side, vocabSize]),
     inverseTemperature: batchInput(trace, "inverse_temperature", []),
     divergenceWeight: batchInput(trace, "divergence_weight", []),
+    diversityWeight: batchInput(trace, "diversity_weight", []),
   });
-  const { loss, reconstruction, divergence } = parts;
+  const { loss, reconstruction, divergence, frequencyDivergence } = parts;
   return {
-    graphs: trainingGraphs({ loss, reconstruction, divergence }, trace.parameters),
+    graphs: trainingGraphs({ loss, reconstruction, divergence, frequencyDivergence }, trace.parameters),
     inputs: [...trace.inputs.values()],
   };
 }
@@ -59,9 +60,9 @@ export interface TokenizerBatch {
 export function tokenizerMicroBatches(
   batch: TokenizerBatch,
   config: DvaeConfig,
-  options: { microBatch: number; seed: number; temperature: number; divergenceWeight: number },
+  options: { microBatch: number; seed: number; temperature: number; divergenceWeight: number; diversityWeight: number },
 ): MicroBatch[] {
-  const { microBatch, seed, temperature, divergenceWeight } = options;
+  const { microBatch, seed, temperature, divergenceWeight, diversityWeight } = options;
   const length = config.numChannels * config.imageSize ** 2;
   const codes = codesPerSide(config) ** 2 * config.vocabSize;
   return Array.from({ length: batch.pixels.length / length / microBatch }, (_, i) => {
@@ -76,6 +77,7 @@ export function tokenizerMicroBatches(
       uniform,
       inverse_temperature: Float32Array.of(1 / temperature),
       divergence_weight: Float32Array.of(divergenceWeight),
+      diversity_weight: Float32Array.of(diversityWeight),
     };
   });
 }

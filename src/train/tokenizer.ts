@@ -83,10 +83,12 @@ async function openTokenizerTraining(
         seed: recipe.seed,
         temperature: temperature(at),
         divergenceWeight: divergenceWeight(at),
+        diversityWeight: recipe.diversityWeight,
       }),
     figures: (reports) => ({
       reconstruction: meanOf(reports.map((report) => report.reconstruction![0]!)),
       divergence: meanOf(reports.map((report) => report.divergence![0]!)),
+      frequencies: meanOf(reports.map((report) => report.frequencyDivergence![0]!)),
     }),
     model,
     async evaluate(tokenizer) {

@@ -29,11 +29,12 @@ function traceStep() {
     uniform: batchInput(trace, "uniform", [BATCH, imageSize / 8, imageSize / 8, vocabSize]),
     inverseTemperature: batchInput(trace, "inverse_temperature", []),
     divergenceWeight: batchInput(trace, "divergence_weight", []),
+    diversityWeight: batchInput(trace, "diversity_weight", []),
   });
   return { trace, ...parts };
 }
 
-const { trace, loss, reconstruction, divergence } = traceStep();
+const { trace, loss, reconstruction, divergence, frequencyDivergence } = traceStep();
 // Positive biases: behind a dead ReLU there would be no gradient to compare, and at zero there is no slope at all.
 const parameters = new Map(
   [...initialDvaeValues(dvaeShapes(config), 3)].map(([name, tensor]) => [
@@ -46,6 +47,7 @@ const inputs: Record<string, Tensor> = {
   uniform: uniform("uniform", [BATCH, 1, 1, 6], 0.01, 0.99),
   inverse_temperature: float32([1.5], []),
   divergence_weight: float32([6.6], []),
+  diversity_weight: float32([30], []),
 };
 
 /** Gradients of every parameter by the three graphs of a training step, as a run computes them. */
@@ -108,8 +110,9 @@ describe("the tokenizer's training step", () => {
     }
   });
 
-  it("adds β KL / 192 to the reconstruction's loss", () => {
-    const [total, pixels, places] = interpret([loss, reconstruction, divergence], exact).map(({ data }) => data[0]!);
-    expect(total).toBeCloseTo(pixels! + (6.6 * places!) / 192, 6);
+  it("adds the weighted divergences of places and of frequencies to the reconstruction's loss", () => {
+    const outputs = interpret([loss, reconstruction, divergence, frequencyDivergence], exact);
+    const [total, pixels, places, frequencies] = outputs.map(({ data }) => data[0]!);
+    expect(total).toBeCloseTo(pixels! + (6.6 * places! + 30 * frequencies!) / 192, 6);
   });
 });

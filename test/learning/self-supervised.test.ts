@@ -236,7 +236,6 @@ describe("pre-training", { timeout: 400_000 }, () => {
   it("refuses what does not fit, by name", async () => {
     const attempt = (changes: Record<string, unknown>, name = tokenizer) =>
       code(run((o) => pretrain(pictures, pretrainRecipe(name, changes), o), { output: join(folder(), "run") }));
-    expect(await attempt({ tokenizer: undefined })).toBe("recipe/no-tokenizer");
     expect(await attempt({ tokenizerImageSize: 112 })).toBe("recipe/grid");
     expect(await attempt({}, join(folder(), "absent"))).toBe("model/missing");
     expect(await attempt({}, folder())).toBe("model/not-tokenizer");
