@@ -78,7 +78,13 @@ function totals(kernels, key) {
 }
 
 const runs = Number(args.runs);
-const makers = { micro: microGraph, prepare: prepareGraph, finish: finishGraph, forward: forwardGraph, int8: int8Graph };
+const makers = {
+  micro: microGraph,
+  prepare: prepareGraph,
+  finish: finishGraph,
+  forward: forwardGraph,
+  int8: int8Graph,
+};
 const graph = await makers[args.kind]({ preset: args.preset, batch: Number(args.batch) });
 const { kernels, fastest } = await profile(graph, { threads: Number(args.threads), runs });
 const timed = shortest(kernels, runs);

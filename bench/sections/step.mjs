@@ -7,10 +7,15 @@ import { median, pairedRatios, summary } from "../statistics.mjs";
 import { layoutText, startProduct } from "./gemm.mjs";
 
 /** Layouts and micro-batches as `beit train` chooses them; a step of base takes so long that few rounds must do. */
-const casesOf = ({ cores, rounds }) => [
-  { preset: "tiny", batch: 32, microBatch: 4, workers: cores, threads: 1, rounds },
-  { preset: "base", batch: 16, microBatch: 8, workers: 1, threads: cores, rounds: Math.min(rounds, 3) },
-];
+const casesOf = ({ cores, rounds }) => {
+  const tiny = { preset: "tiny", microBatch: 4, workers: cores, threads: 1, rounds };
+  const base = { preset: "base", microBatch: 8, workers: 1, threads: cores, rounds: Math.min(rounds, 3) };
+  return [
+    { ...tiny, batch: 32, peer: true },
+    { ...base, batch: 16, peer: true },
+    { ...base, batch: 32, peer: false },
+  ];
+};
 
 function phasesText(answers) {
   const names = Object.keys(answers[0].phases);
@@ -18,7 +23,7 @@ function phasesText(answers) {
   return names.map((phase) => `${phase.replace(/Ms$/, "")} ${ms(phase).toFixed(0)}`).join(", ");
 }
 
-async function startAll({ preset, batch, rounds: _, ...options }, context) {
+async function startAll({ preset, batch, peer, rounds: _, ...options }, context) {
   const step = await startContender(`${preset} step`, {
     workload: "step",
     preset,
@@ -31,10 +36,11 @@ async function startAll({ preset, batch, rounds: _, ...options }, context) {
     { contender: step, work: batch },
     { contender: step, mode: "data", work: batch, stretch: 4 }, // the first batch of a measurement is not read ahead
   ];
-  const absence = torchAbsence();
-  const torch = absence
-    ? undefined
-    : await startContender(`${preset} PyTorch step`, { workload: "torch", preset, batch, threads: context.cores });
+  const absence = peer ? torchAbsence() : undefined;
+  const torch =
+    !peer || absence
+      ? undefined
+      : await startContender(`${preset} PyTorch step`, { workload: "torch", preset, batch, threads: context.cores });
   if (torch) entries.push({ contender: torch, work: batch });
   return { entries, torch, absence };
 }
@@ -60,6 +66,7 @@ function rowsOf({ preset, batch, workers, threads, microBatch }, { torch, absenc
   });
   const rows = [row("training step, pixels at hand", step), row("training step, from JPEG files", data)];
   if (absence) return [...rows, { ...common, what: `${name}: PyTorch left out, ${absence}` }];
+  if (!torch) return rows;
   const { torch: version, blas, threads: torchThreads } = torch.facts;
   rows.push({
     ...common,

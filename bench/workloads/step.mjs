@@ -11,6 +11,8 @@ import { parseRecipe } from "../../dist/train/recipe.js";
 import { createStepper } from "../../dist/train/stepper.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";
 
+const WARM_UP = 5; // steps: the first ones take their memory from the system, up to 0.2 s each
+
 /**
  * Opens a folder of pictures, each of which is decoded and augmented whenever it is drawn. What it gives starts reading
  * `count` batches and stops there, so that nothing is read while others are measured; the first batch is not read ahead.
@@ -83,5 +85,7 @@ export async function load({ preset, batch, microBatch, workers, threads, folder
     for (const key of Object.keys(sums)) delete sums[key];
     return { phases: Object.fromEntries(Object.entries(phases).map(([phase, ms]) => [phase, ms / count])) };
   }
+  for (let i = 0; i < WARM_UP; i++) await run("same");
+  takeDetails();
   return { begin, run, takeDetails, facts: {} };
 }

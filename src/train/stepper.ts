@@ -78,12 +78,12 @@ export async function createStepper(
   const summed = layOut(graphs.summed.map((name) => [name, graphs.prepared.get(name)!] as const));
   const weights = share(prepared.length);
   const sums = Array.from({ length: options.workers }, () => share(summed.length));
-  const all = options.workers * options.threads;
-  const prepare = Object.keys(graphs.prepare).length ? await compile(graphs.prepare, { threads: all }) : undefined;
-  const finish = await compile(graphs.finish, { threads: all });
+  const { threads } = options; // of a worker: a narrow model has many small operators, which gain nothing from more
+  const prepare = Object.keys(graphs.prepare).length ? await compile(graphs.prepare, { threads }) : undefined;
+  const finish = await compile(graphs.finish, { threads });
   const workers = await startWorkers<MicroRequest, MicroResponse>("train/micro-worker", options.workers, {
     model: encodeModel(toModel(graphs.micro, { name: "micro" })),
-    threads: options.threads,
+    threads,
     prepared: prepared.slots,
     summed: summed.slots,
     weights,
