@@ -40,10 +40,8 @@ function freshParameter(name, shape) {
 }
 
 /** Parameters of a configuration, as large as fresh ones are. */
-export const parametersOf = (config) =>
-  new Map(
-    [...parameterShapes(config, "classification")].map(([name, { shape }]) => [name, freshParameter(name, shape)]),
-  );
+export const parametersOf = (config, task = "classification") =>
+  new Map([...parameterShapes(config, task)].map(([name, { shape }]) => [name, freshParameter(name, shape)]));
 
 /** Pictures as the processor gives them. */
 export const pixelsOf = (config, batch) => normalTensor([batch, config.numChannels, ...config.imageSize]);

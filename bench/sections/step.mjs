@@ -1,4 +1,4 @@
-// The complete training step: pictures a second, share of the ceiling, phases; against PyTorch where it is there.
+// The complete training and pre-training step: pictures a second, share of the ceiling, phases; PyTorch's where it is there.
 import { forwardMacs } from "../../dist/beit/flops.js";
 import { interleave, startContender } from "../contender.mjs";
 import { configOf } from "../graphs.mjs";
@@ -6,14 +6,15 @@ import { torchAbsence } from "../peers.mjs";
 import { median, pairedRatios, summary } from "../statistics.mjs";
 import { layoutText, startProduct } from "./gemm.mjs";
 
-/** Layouts and micro-batches as `beit train` chooses them; a step of base takes so long that few rounds must do. */
+/** Layouts and micro-batches as `beit train` and `beit pretrain` choose them; a step of base takes so long that few rounds must do. */
 const casesOf = ({ cores, rounds }) => {
   const tiny = { preset: "tiny", microBatch: 4, workers: cores, threads: 1, rounds };
   const base = { preset: "base", microBatch: 8, workers: 1, threads: cores, rounds: Math.min(rounds, 3) };
   return [
     { ...tiny, batch: 32, peer: true },
+    { ...tiny, batch: 32, masked: true },
     { ...base, batch: 16, peer: true },
-    { ...base, batch: 32, peer: false },
+    { ...base, batch: 32 },
   ];
 };
 
@@ -23,7 +24,7 @@ function phasesText(answers) {
   return names.map((phase) => `${phase.replace(/Ms$/, "")} ${ms(phase).toFixed(0)}`).join(", ");
 }
 
-async function startAll({ preset, batch, peer, rounds: _, ...options }, context) {
+async function startAll({ preset, batch, peer = false, rounds: _, ...options }, context) {
   const step = await startContender(`${preset} step`, {
     workload: "step",
     preset,
@@ -31,11 +32,9 @@ async function startAll({ preset, batch, peer, rounds: _, ...options }, context)
     folder: context.pictures,
     ...options,
   });
-  const entries = [
-    await startProduct(context.ceilings.plain),
-    { contender: step, work: batch },
-    { contender: step, mode: "data", work: batch, stretch: 4 }, // the first batch of a measurement is not read ahead
-  ];
+  const entries = [await startProduct(context.ceilings.plain), { contender: step, work: batch }];
+  if (options.masked) return { entries };
+  entries.push({ contender: step, mode: "data", work: batch, stretch: 4 }); // the first batch is not read ahead
   const absence = peer ? torchAbsence() : undefined;
   const torch =
     !peer || absence
@@ -64,6 +63,7 @@ function rowsOf({ preset, batch, workers, threads, microBatch }, { torch, absenc
     cores,
     note: `ms a step: ${phasesText(answers)}`,
   });
+  if (!data) return [row("pre-training step, pictures and visual tokens at hand", step)];
   const rows = [row("training step, pixels at hand", step), row("training step, from JPEG files", data)];
   if (absence) return [...rows, { ...common, what: `${name}: PyTorch left out, ${absence}` }];
   if (!torch) return rows;

@@ -1,12 +1,16 @@
-// The whole training step of `beit train`: prepare, micro-batches over workers, finish, clip, AdamW; with or without data.
+// The whole training step of `beit train`, with or without data, or of `beit pretrain` with visual tokens at hand: prepare,
+// micro-batches over workers, finish, clip, AdamW.
 import { openDataset } from "../../dist/dataset/folder.js";
 import { createLoader } from "../../dist/dataset/loader.js";
 import { epochOrder, planBatches } from "../../dist/dataset/sampler.js";
+import { trainingGraphs } from "../../dist/graph/training.js";
 import { defaultProcessor } from "../../dist/image/processor.js";
 import { clipCoefficient, globalNorm } from "../../dist/optim/clip.js";
 import { parameterGroups } from "../../dist/optim/groups.js";
 import { updateParameters, zeroMoments } from "../../dist/optim/update.js";
 import { fineTuneStep, microBatches } from "../../dist/train/fine-tune-step.js";
+import { parsePretrainRecipe } from "../../dist/train/pretrain-recipe.js";
+import { maskedMicroBatches, maskingOf, tracePretraining } from "../../dist/train/pretrain-step.js";
 import { parseRecipe } from "../../dist/train/recipe.js";
 import { createStepper } from "../../dist/train/stepper.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";
@@ -40,14 +44,43 @@ async function openBatches(folder, { config, batch, recipe }) {
   };
 }
 
-/** `mode` of a run: "data" reads its batch from `folder`, anything else uses the same pixels again. */
-export async function load({ preset, batch, microBatch, workers, threads, folder }) {
+/** Graphs and inputs of fine-tuning, and how a batch becomes micro-batches. */
+function fineTuning({ preset, batch, microBatch }) {
   const config = configOf(preset);
-  const recipe = parseRecipe({ model: preset, batchSize: batch }, {}, "bench");
+  const recipe = parseRecipe({ model: preset, batchSize: batch, optimizer: "adamw" }, {}, "bench");
   const step = fineTuneStep(config, microBatch);
-  const stepper = await createStepper(step.graphs, step.inputs, { workers, threads });
-  const parameters = parametersOf(config);
-  const groups = parameterGroups(parameters, { ...recipe, numLayers: config.numLayers });
+  const options = { config, microBatch, labelSmoothing: recipe.labelSmoothing, seed: recipe.seed };
+  return { ...step, config, recipe, task: "classification", cut: (read) => microBatches(read, step, options) };
+}
+
+const VOCABULARY = 8192; // codes of DALL-E
+
+/** The same of masked image modelling, the visual tokens being always the same. */
+function pretraining({ preset, batch, microBatch }) {
+  const config = { ...configOf(preset), useMaskToken: true, vocabSize: VOCABULARY };
+  const recipe = parsePretrainRecipe({ model: preset, batchSize: batch }, {}, "bench");
+  const masking = maskingOf(recipe, config);
+  const { trace, outputs } = tracePretraining(config, masking, microBatch, true);
+  const noise = [...trace.noise.values()];
+  const options = { masking, microBatch, noise: noise.map(({ spec }) => spec) };
+  const tokens = BigInt64Array.from({ length: batch * 196 }, (_, i) => BigInt((i * 37) % VOCABULARY));
+  const keys = Array.from({ length: batch }, (_, i) => ["bench", i]);
+  return {
+    graphs: trainingGraphs(outputs, trace.parameters),
+    inputs: [...trace.inputs.values(), ...noise.map(({ value }) => value)],
+    config,
+    recipe,
+    task: "masked-image-modelling",
+    cut: ({ pixels }) => maskedMicroBatches({ pixels, tokens, keys }, config, options).micros,
+  };
+}
+
+/** `mode` of a run: "data" reads its batch from `folder`, anything else uses the same pixels again. */
+export async function load({ batch, workers, threads, folder, masked = false, ...what }) {
+  const { graphs, inputs, config, recipe, task, cut } = (masked ? pretraining : fineTuning)({ batch, ...what });
+  const stepper = await createStepper(graphs, inputs, { workers, threads });
+  const parameters = parametersOf(config, task);
+  const groups = parameterGroups(parameters, { ...recipe, tradition: "beit", numLayers: config.numLayers });
   const moments = zeroMoments(parameters, groups);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 2);
   const same = { epoch: 0, first: 0, pixels: pixelsOf(config, batch).data, labels };
@@ -63,8 +96,7 @@ export async function load({ preset, batch, microBatch, workers, threads, folder
     const start = performance.now();
     const read = mode === "data" ? (await batches.next()).value : same;
     const arrived = performance.now();
-    const options = { config, microBatch, labelSmoothing: recipe.labelSmoothing, seed: recipe.seed };
-    const micros = microBatches(read, step, options);
+    const micros = cut(read);
     const { gradients, timings } = await stepper.step(parameters, micros);
     const back = performance.now();
     const named = new Map([...gradients].map(([name, data]) => [name, { data }]));

@@ -126,7 +126,7 @@ function addExplain(program: Command, finished: Finished): void {
 const FEATURES_NOTES = `
 Without --layer: the last hidden state, with the model's final LayerNorm where it has one: before pooling in a
 model of [CLS] pooling, behind the mean in one of mean pooling, so that the mean (or [CLS]) is Hugging Face's
-pooler_output. With --layer K: Hugging Face's hidden_states[K], the output of block K as it is; 0 is the embeddings.
+pooler_output; of a pre-training model: the encoder's output as it is. With --layer K: Hugging Face's hidden_states[K], the output of block K as it is; 0 is the embeddings.
 
   .parquet       columns file, features (a list of float32; of lists for tokens)
   .jsonl         a line {"file": ..., "features": [...]} for each picture

@@ -304,11 +304,14 @@ describe("pictures without labels", () => {
     expect(names((await openUnsupervised(root, { ...options, seed: 2 })).validation)).not.toEqual(names(validation));
   });
 
-  test("are those of train and of unlabelled folders, measured on the validation split; the test split stays out", async () => {
+  test("are those of train and of unlabelled folders, measured on the validation split, whether in classes or not; the test split stays out", async () => {
     await write(["train/a/1.jpg", "train/b/2.jpg", "unlabelled/3.jpg", "validation/a/4.jpg", "test/b/5.jpg", "6.jpg"]);
     const { train, validation } = await openUnsupervised(root, { seed: 1, validationFraction: 0.5 });
-    expect(names(train)).toEqual(["train/a/1.jpg", "train/b/2.jpg", "unlabelled/3.jpg"]);
+    expect(names(train)).toEqual(["6.jpg", "train/a/1.jpg", "train/b/2.jpg", "unlabelled/3.jpg"]);
     expect(names(validation)).toEqual(["validation/a/4.jpg"]);
+    await write(["flat/train/1.jpg", "flat/val/2.jpg", "flat/test/3.jpg", "flat/set/test/4.jpg"]);
+    const flat = await openUnsupervised(join(root, "flat"), { seed: 1, validationFraction: 0.5 });
+    expect([names(flat.train), names(flat.validation)]).toEqual([["train/1.jpg"], ["val/2.jpg"]]);
   });
 
   test("are those that metadata names", async () => {

@@ -50,8 +50,9 @@ export async function openDataset(root: string, options: DatasetOptions = {}): P
 }
 
 /**
- * Opens pictures to learn from without labels: all that the folder's metadata or splits name, or else every picture in
- * it, however deep; the test split stays out. `validation` is that split, or drawn from the others where there is none.
+ * Opens pictures to learn from without labels: all that the folder's metadata names, or else every picture in it, however
+ * deep, of the split whose name a folder above it has. The test split stays out; `validation` is that split, or drawn from
+ * the others where there is none.
  * @throws BeitError `dataset/missing`, `dataset/unreadable`, `dataset/no-images`, and for metadata as `openDataset`
  */
 export async function openUnsupervised(
@@ -61,7 +62,7 @@ export async function openUnsupervised(
   const place = absolutePath(root);
   await requireFolder(place);
   const layout = await readLayout(place).catch(asUnreadable);
-  const entries = layout.plain ? await everyPicture(place) : layout.entries;
+  const entries = layout.listed ? layout.entries : await everyPicture(place);
   const placed = entries
     .map((entry) => ({ ...sampleOf(entry, place, -1), split: entry.split }))
     .sort((a, b) => compareCodePoints(a.id, b.id));
@@ -76,8 +77,17 @@ export async function openUnsupervised(
 
 async function everyPicture(root: string): Promise<Entry[]> {
   const names = await walkFiles(root).catch(asUnreadable);
-  const rest = { label: undefined, split: undefined, group: undefined, attributes: {} };
-  return names.filter(isImageName).map((id) => ({ id, ...rest }));
+  const rest = { label: undefined, group: undefined, attributes: {} };
+  return names.filter(isImageName).map((id) => ({ id, split: splitOfPath(id), ...rest }));
+}
+
+/** The split that a folder of a path is named after: the outermost such. */
+function splitOfPath(id: string): string | undefined {
+  for (const name of id.split("/").slice(0, -1)) {
+    const split = canonicalSplit(name);
+    if (split !== undefined) return split;
+  }
+  return undefined;
 }
 
 function openUnlabelled(root: string, layout: Layout, options: DatasetOptions): Dataset {

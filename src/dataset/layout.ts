@@ -10,8 +10,8 @@ export interface Layout {
   notImages: number;
   /** Class folders without a picture. */
   emptyClasses: { split: string | undefined; folder: string }[];
-  /** Neither metadata nor folders of splits: any folder of pictures. */
-  plain: boolean;
+  /** Whether metadata says which files belong. */
+  listed: boolean;
 }
 
 const unlabelledName = /^unlabel+ed$/i;
@@ -27,7 +27,7 @@ export async function readLayout(root: string): Promise<Layout> {
   const names = await listFolder(root);
   const metadata = metadataIn(names);
   if (metadata)
-    return { ...(await readMetadata({ root, folder: "", name: metadata })), emptyClasses: [], plain: false };
+    return { ...(await readMetadata({ root, folder: "", name: metadata })), emptyClasses: [], listed: true };
   const folders = names.filter(({ kind }) => kind === "folder").map(({ name }) => name);
   const splits = splitFolders(root, folders);
   const parts =
@@ -40,7 +40,7 @@ export async function readLayout(root: string): Promise<Layout> {
     entries: parts.flatMap(({ entries }) => entries),
     notImages: parts.reduce((sum, part) => sum + part.notImages, 0),
     emptyClasses: parts.flatMap(({ emptyClasses }) => emptyClasses),
-    plain: splits.size === 0,
+    listed: parts.some(({ listed }) => listed),
   };
 }
 
@@ -61,21 +61,24 @@ function splitFolders(root: string, folders: readonly string[]): Map<string, str
   return splits;
 }
 
-type Part = Omit<Layout, "plain">;
-
-async function readSplit(root: string, split: string, name: string): Promise<Part> {
+async function readSplit(root: string, split: string, name: string): Promise<Layout> {
   const metadata = metadataIn(await listFolder(`${root}/${name}`));
   if (!metadata) return readClasses(root, `${name}/`, split);
-  return { ...(await readMetadata({ root, folder: `${name}/`, name: metadata, split })), emptyClasses: [] };
+  return {
+    ...(await readMetadata({ root, folder: `${name}/`, name: metadata, split })),
+    emptyClasses: [],
+    listed: true,
+  };
 }
 
 /** Every folder in `prefix` is a class. */
-async function readClasses(root: string, prefix: string, split: string | undefined): Promise<Part> {
+async function readClasses(root: string, prefix: string, split: string | undefined): Promise<Layout> {
   const names = await listFolder(`${root}/${prefix}`);
-  const layout: Part = {
+  const layout: Layout = {
     entries: [],
     notImages: names.filter(({ kind }) => kind === "file").length,
     emptyClasses: [],
+    listed: false,
   };
   for (const { name, kind } of names) {
     if (kind === "file" || notClasses.test(name)) continue;
@@ -92,7 +95,7 @@ async function readFolder(
   prefix: string,
   label: string | undefined,
   split: string | undefined,
-): Promise<Part> {
+): Promise<Layout> {
   const names = await walkFiles(`${root}/${prefix}`);
   const images = names.filter(isImageName);
   const attributes: Record<string, string> = split === undefined ? {} : { split };
@@ -103,5 +106,5 @@ async function readFolder(
     group: undefined,
     attributes: { ...attributes },
   }));
-  return { entries, notImages: names.length - images.length, emptyClasses: [] };
+  return { entries, notImages: names.length - images.length, emptyClasses: [], listed: false };
 }

@@ -1,5 +1,7 @@
 import { openDataset } from "../dataset/folder.ts";
 import type { Sample } from "../dataset/sample.ts";
+import { BeitError } from "../platform/errors.ts";
+import { memoryBytes } from "../platform/machine.ts";
 import { classificationMetrics } from "./classification.ts";
 import { createLayerExtractor } from "./features.ts";
 import type { LabelledFeatures } from "./features-table.ts";
@@ -61,7 +63,7 @@ interface AllLayers {
 /**
  * Measures how much a frozen encoder knows of a data set's classes, layer by layer: linear layers and nearest neighbours on
  * features of the training split, judged on the validation split.
- * @throws BeitError as `openDataset`, `probe/unknown-layer`, `probe/too-few`, and of the first picture that cannot be read
+ * @throws BeitError as `openDataset`, `probe/unknown-layer`, `probe/too-few`, `probe/too-large`, and of the first picture that cannot be read
  */
 export async function probe(model: Model, root: string, options: ProbeOptions = {}): Promise<ProbeReport> {
   const { numLayers, hiddenSize } = model.config;
@@ -70,6 +72,7 @@ export async function probe(model: Model, root: string, options: ProbeOptions = 
   const train = await openDataset(root, { split: "train", seed });
   const validation = await openDataset(root, { split: "validation", seed, classes: train.classes });
   const total = train.samples.length + validation.samples.length;
+  requireMemory(total, layers.length, hiddenSize);
   const read = (samples: readonly Sample[], before: number) =>
     readLayers(model, layers, samples, options, (done) => options.onProgress?.(before + done, total));
   const known = await read(train.samples, 0);
@@ -83,6 +86,14 @@ export async function probe(model: Model, root: string, options: ProbeOptions = 
   }
   const [trainedOn, measuredOn] = [train.samples.length, validation.samples.length];
   return { classes: train.classes, trainedOn, measuredOn, solver, k, rows };
+}
+
+/** @throws BeitError `probe/too-large` when the features would not fit into half of the memory */
+function requireMemory(pictures: number, layers: number, hiddenSize: number): void {
+  const bytes = pictures * layers * 2 * hiddenSize * 4;
+  if (bytes < memoryBytes() / 2) return;
+  const needs = `features of ${pictures} pictures from ${layers} layers take ${(bytes / 2 ** 30).toFixed(1)} GiB`;
+  throw new BeitError("probe/too-large", `${needs}, more than half of the memory: name fewer with --layers`);
 }
 
 async function readLayers(

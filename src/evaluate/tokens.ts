@@ -16,11 +16,14 @@ export interface ImageTokenizer {
   close(): Promise<void>;
 }
 
+const PICTURES_AT_ONCE = 4; // of 112 px: the maps of more do not stay in cache, and those of DALL-E take gigabytes
+
 /** Compiles a tokenizer; what is not used is not compiled. */
 export function createTokenizer(model: TokenizerModel, options: EngineOptions = {}): ImageTokenizer {
   const { config, parts } = model;
   const { numChannels, imageSize } = config;
   const side = codesPerSide(config);
+  const atOnce = Math.max(1, Math.round(PICTURES_AT_ONCE * (112 / imageSize) ** 2));
   const sessions = new Map<DvaePart, Promise<EngineSession>>();
   const sessionOf = (part: DvaePart): Promise<EngineSession> => {
     const session = sessions.get(part) ?? compilePart(model, part, options);
@@ -30,10 +33,15 @@ export function createTokenizer(model: TokenizerModel, options: EngineOptions = 
   return {
     async visualTokens(pixels) {
       const session = await sessionOf("encoder");
-      const { tokens } = await session.run({
-        pixels: float32(pixels, batched(pixels, [numChannels, imageSize, imageSize])),
-      });
-      return tokens!.data as BigInt64Array;
+      const [count, ...sample] = batched(pixels, [numChannels, imageSize, imageSize]);
+      const length = pixels.length / count!;
+      const all = new BigInt64Array(count! * side ** 2);
+      for (let from = 0; from < count!; from += atOnce) {
+        const part = pixels.subarray(from * length, (from + atOnce) * length);
+        const { tokens } = await session.run({ pixels: float32(part, [part.length / length, ...sample]) });
+        all.set(tokens!.data as BigInt64Array, from * side ** 2);
+      }
+      return all;
     },
     async reconstruct(tokens) {
       if (!parts.includes("decoder")) {

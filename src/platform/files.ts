@@ -24,10 +24,30 @@ export function fileReason(error: unknown): string {
 const unreadable = (path: string, error: unknown) =>
   new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
 
-/** Whole content of a file. @throws BeitError `file/unreadable` naming the file and the reason. */
+/** Whole content of a file, also beyond the 2 GiB of Node's own. @throws BeitError `file/unreadable` with the reason. */
 export async function readFile(path: string): Promise<Uint8Array> {
   try {
     return await read(path);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ERR_FS_FILE_TOO_LARGE") return readLarge(path);
+    throw unreadable(path, error);
+  }
+}
+
+async function readLarge(path: string): Promise<Uint8Array> {
+  try {
+    const file = await open(path);
+    try {
+      const whole = new Uint8Array((await file.stat()).size);
+      for (let at = 0; at < whole.length; ) {
+        const { bytesRead } = await file.read(whole, at, Math.min(whole.length - at, 2 ** 30));
+        if (bytesRead === 0) throw new Error("it became shorter while it was read");
+        at += bytesRead;
+      }
+      return whole;
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     throw unreadable(path, error);
   }

@@ -34,6 +34,7 @@ export async function namesIn(path: string): Promise<string[]> {
 }
 
 const LOCK = ".lock";
+const held = new Set<string>(); // locks of this process: one with its number that is not here is of another, long gone
 
 function isRunning(pid: number): boolean {
   try {
@@ -46,7 +47,7 @@ function isRunning(pid: number): boolean {
 
 /**
  * Takes a folder for this process until the returned function is called. A lock left by a process that is gone is
- * taken over.
+ * taken over, also when its number is this process's now, as it always is in a container.
  * @throws BeitError `run/locked` when another running process holds it, `file/unwritable` when it cannot be made.
  */
 export async function lockFolder(path: string): Promise<() => Promise<void>> {
@@ -57,13 +58,17 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
       const file = await open(lock, "wx");
       await file.writeFile(`${process.pid}\n`);
       await file.close();
-      return () => rm(lock, { force: true });
+      held.add(lock);
+      return () => {
+        held.delete(lock);
+        return rm(lock, { force: true });
+      };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) {
         throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
       }
       const pid = Number(await readFile(lock, "utf8").catch(() => "0"));
-      if (pid > 0 && isRunning(pid)) {
+      if (pid === process.pid ? held.has(lock) : pid > 0 && isRunning(pid)) {
         const hint = "wait for it, stop it, or choose another folder with -o";
         throw new BeitError("run/locked", `${path}: another run (process ${pid}) is writing here; ${hint}`);
       }

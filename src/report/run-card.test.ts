@@ -23,7 +23,7 @@ function summary(settings: object = {}, changes: Partial<RunSummary> = {}): RunS
     interrupted: false,
   } as unknown as TrainResult;
   const scored = { logits: Float32Array.of(2, 0, 0, 1), labels: Int32Array.of(0, 1), classes };
-  const recipe = parseRecipe({ imageSize: 32, ...settings }, {}, "test");
+  const recipe = parseRecipe({ model: "tiny", imageSize: 32, ...settings }, {}, "test");
   return {
     output: "runs/my run/",
     dataset: "/home/alice/shapes",

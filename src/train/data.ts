@@ -43,8 +43,10 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
     }
     const more = (await openDataset(root, { seed: recipe.seed, split })).samples.map((s) => ({ ...s, label: index }));
     const factor = share === undefined ? 1 : (share * labelled) / more.length;
-    samples.push(...more);
-    multipliers.push(...more.map(() => factor));
+    for (const sample of more) {
+      samples.push(sample);
+      multipliers.push(factor);
+    }
   }
   const epochLength = Math.round(multipliers.reduce((a, b) => a + b, 0));
   const base = recipe.balance ? balanceWeights(samples, recipe.balance.by, recipe.balance.temper) : undefined;
@@ -67,13 +69,17 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
 /**
  * Opens pictures to learn from without labels: all that a folder holds in any layout, its test split excepted. The
  * validation split, or a drawn part where there is none, is kept back to measure on.
- * @throws BeitError as `openDataset`
+ * @throws BeitError as `openUnsupervised`
  */
 export async function openPictures(
   root: string,
   { seed, validationFraction }: Pick<Settings, "seed" | "validationFraction">,
 ): Promise<TrainingData> {
   const { train, validation } = await openUnsupervised(root, { seed, validationFraction });
+  if (validation.length === 0) {
+    const message = `${root}: none of ${train.length} pictures is kept back to measure on: raise validationFraction`;
+    throw new BeitError("dataset/no-images", message);
+  }
   return {
     classes: [],
     samples: train,

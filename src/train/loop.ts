@@ -176,11 +176,18 @@ function requireFinite(
   throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);
 }
 
-/** Evaluates the model at hand and keeps it when it is the best so far. */
+/**
+ * Evaluates the model at hand and keeps it when it is the best so far.
+ * @throws BeitError `train/not-measured`
+ */
 async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: string): Promise<RunEvent<Metrics>> {
   const { task, live } = run;
   const { state } = live;
   const { metrics, figures, value } = await task.evaluate(currentModel(run));
+  if (!Number.isFinite(value)) {
+    const message = `step ${state.step}: no figure of the held-out pictures: can any of them be read?`;
+    throw new BeitError("train/not-measured", message);
+  }
   const before = state.best?.value;
   const best = before === undefined || (task.lessIsBetter ? value < before : value > before);
   if (best) {

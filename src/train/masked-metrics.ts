@@ -35,7 +35,7 @@ export function accuracyOf(predicted: readonly Float32Array[], expected: readonl
   return hits / all;
 }
 
-/** Loss and accuracy on pictures in batches of one size, with masks that are the same every time. */
+/** Loss and accuracy on the pictures that can be read, with masks that are the same every time. */
 export async function measureMasked(
   { config, parameters }: TrainedModel,
   batches: AsyncIterable<Batch>,
@@ -46,13 +46,14 @@ export async function measureMasked(
   let [pictures, loss, hits, masked] = [0, 0, 0, 0];
   const counts = new Float64Array(config.vocabSize);
   try {
-    for await (const { pixels, tokenizerPixels, indices, errors, first } of batches) {
-      const B = indices.length;
-      session ??= await compileForward(config, masking, B, parameters);
-      if (B !== session.pictures || errors.length) continue; // the last few, and those with an unreadable one
+    for await (const batch of batches) {
+      session ??= await compileForward(config, masking, batch.indices.length, parameters);
+      const B = session.pictures;
+      const { pixels, tokenizerPixels, blank } = filledUp(batch, B);
+      if (blank.size === B) continue;
       const tokens = await tokenizer?.visualTokens(tokenizerPixels);
-      const keys = Array.from(indices.keys(), (i) => [seed, "evaluation", first + i]);
-      const { micros, labels } = maskedMicroBatches({ pixels, tokens, keys }, config, {
+      const keys = Array.from({ length: B }, (_, i) => [seed, "evaluation", batch.first + i]);
+      const { micros, labels } = maskedMicroBatches({ pixels, tokens, keys, blank }, config, {
         masking,
         microBatch: B,
         noise: [],
@@ -63,13 +64,14 @@ export async function measureMasked(
       for (const label of labels[0]!) counts[Number(label)]!++;
       if (outputs.predicted) hits += accuracyOf([outputs.predicted.data as Float32Array], labels) * count;
       masked += count;
-      pictures += B;
+      pictures += B - blank.size;
     }
   } finally {
     await session?.release();
   }
+  const occurring = counts.filter((n) => n > 0).length;
   const blind = {
-    blindLoss: Math.log(perplexityOf(counts)),
+    blindLoss: Math.log(perplexityOf(counts)) + (occurring - 1) / (2 * masked), // counted on few: Miller 1955
     blindAccuracy: Math.max(...counts) / masked,
     vocabulary: config.vocabSize,
   };
@@ -78,6 +80,20 @@ export async function measureMasked(
     loss: loss / masked,
     ...(tokenizer ? { tokens: { accuracy: hits / masked, ...blind } } : {}),
   };
+}
+
+/** A batch filled up to so many pictures; `blank` are those that stand for none, or for one that cannot be read. */
+function filledUp({ pixels, tokenizerPixels, indices, errors }: Batch, count: number) {
+  const { length } = indices;
+  const missing = Array.from({ length: count - length }, (_, i) => length + i);
+  const blank = new Set([...errors.map(({ row }) => row), ...missing]);
+  const fill = (values: Float32Array) => {
+    if (length === count) return values;
+    const filled = new Float32Array((values.length / length) * count);
+    filled.set(values);
+    return filled;
+  };
+  return { pixels: fill(pixels), tokenizerPixels: fill(tokenizerPixels), blank };
 }
 
 /** The forward pass of so many pictures with its weights inside. */

@@ -8,6 +8,7 @@ import { logSoftmax } from "../graph/normalize.ts";
 import { reduceMean, reduceSum } from "../graph/reduce.ts";
 import type { Value } from "../graph/value.ts";
 import { batchInput, createScope, createTrace, type NoiseSpec, type Trace } from "../nn/scope.ts";
+import { BeitError } from "../platform/errors.ts";
 import { random } from "../tensor/random.ts";
 import { drawNoise } from "./fine-tune-step.ts";
 import type { PretrainRecipe } from "./pretrain-recipe.ts";
@@ -72,6 +73,8 @@ export interface MaskedBatch {
   readonly tokens?: BigInt64Array | undefined;
   /** Key of the random streams of every picture: mask and drop-path. */
   readonly keys: readonly (readonly (number | string)[])[];
+  /** Pictures of which nothing is masked, so that they count for nothing. */
+  readonly blank?: ReadonlySet<number>;
 }
 
 /** Micro-batches, and the visual tokens that each is to predict, as many as are masked. */
@@ -83,6 +86,7 @@ export interface MaskedMicroBatches {
 /**
  * Draws the masks of a batch and cuts it into micro-batches. Weights are such that the mean of the micro-batches' losses is
  * the mean over all masked patches of the batch, of which pictures have different numbers.
+ * @throws BeitError `recipe/nothing-masked` when no block could be laid in any picture
  */
 export function maskedMicroBatches(
   batch: MaskedBatch,
@@ -90,8 +94,16 @@ export function maskedMicroBatches(
   options: { masking: Masking; microBatch: number; noise: readonly NoiseSpec[] },
 ): MaskedMicroBatches {
   const { masking, microBatch, noise } = options;
-  const masks = batch.keys.map((key) => drawMask(config, masking, key));
+  const [rows, columns] = windowOf(config);
+  const masks = batch.keys.map((key, b) =>
+    batch.blank?.has(b) ? new Uint8Array(rows * columns) : drawMask(config, masking, key),
+  );
   const total = masks.reduce((sum, mask) => sum + mask.reduce((a, b) => a + b, 0), 0);
+  if (total === 0) {
+    const { count: most, minBlock } = masking;
+    const message = `no block of ${minBlock} to ${most} patches could be laid on ${rows} x ${columns}: lower minBlock`;
+    throw new BeitError("recipe/nothing-masked", message);
+  }
   const count = masks.length / microBatch;
   const cut = Array.from({ length: count }, (_, i) => {
     const from = i * microBatch;

@@ -67,7 +67,7 @@ async function openPretraining(
   const { trace, outputs } = tracePretraining(config, masking, microBatch, true);
   const noise = [...trace.noise.values()];
   const processor = defaultProcessor(config.imageSize);
-  const preparation = { size: config.imageSize, processor, ...(tokenizer ? tokenizerView(grid * CELL) : {}) };
+  const preparation = { size: config.imageSize, processor, ...tokenizerView(grid * CELL) }; // for pixels too: the same crops
   const cut = async ({ pixels, tokenizerPixels, indices, epoch, first }: Batch) => {
     const tokens = await tokenizer?.visualTokens(tokenizerPixels);
     const keys = Array.from(indices.keys(), (i) => [recipe.seed, epoch, first + i]);
@@ -141,9 +141,16 @@ interface TokenSource {
   open(edge: number): ImageTokenizer;
 }
 
-/** Tokens of the recipe's tokenizer, or of the one that comes with this package. @throws as `loadTokenizer` */
-async function openTokens({ target, tokenizer }: PretrainRecipe): Promise<TokenSource | undefined> {
-  if (target === "pixels") return undefined;
+/**
+ * Tokens of the recipe's tokenizer, or of the one that comes with this package; none where pixels are the target.
+ * @throws BeitError `recipe/invalid`, and as `loadTokenizer`
+ */
+async function openTokens({ target, tokenizer, augment }: PretrainRecipe): Promise<TokenSource | undefined> {
+  if (target === "pixels") {
+    if (augment.erasing)
+      throw new BeitError("recipe/invalid", "erasing would erase the pixels that are to be predicted");
+    return undefined;
+  }
   const model = await loadTokenizer(tokenizer ?? packagePath("models/tokenizer"));
   const encoder = [...model.parameters].filter(([name]) => name.startsWith("encoder."));
   return {

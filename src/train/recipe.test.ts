@@ -11,16 +11,20 @@ const shipped = readdirSync(new URL("../../recipes/", import.meta.url)).filter(
 describe("parseRecipe", () => {
   it("fills in defaults; the command line wins over the file", () => {
     const recipe = parseRecipe({ epochs: 3, seed: 1 }, { seed: 2 }, "file");
-    expect(recipe).toMatchObject({ model: "tiny", epochs: 3, seed: 2, augment: { flip: 0.5 } });
+    expect(recipe).toMatchObject({ model: "pretrained", epochs: 3, seed: 2, augment: { flip: 0.5 } });
   });
 
   it("has other defaults where the weights are fresh", () => {
-    expect(parseRecipe({}, {}, "r")).toMatchObject({ optimizer: "muon", learningRate: 1e-3, locality: true });
+    expect(parseRecipe({ model: "tiny" }, {}, "r")).toMatchObject({
+      optimizer: "muon",
+      learningRate: 1e-3,
+      locality: true,
+    });
     expect(parseRecipe({ optimizer: "adamw" }, { model: "base" }, "r")).toMatchObject({
       optimizer: "adamw",
       init: "mimetic",
     });
-    for (const model of ["runs/mask", "constructor"]) {
+    for (const model of ["pretrained", "runs/mask", "constructor"]) {
       expect(parseRecipe({}, { model }, "r")).toMatchObject({
         optimizer: "adamw",
         learningRate: 5e-4,

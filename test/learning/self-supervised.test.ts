@@ -237,6 +237,7 @@ describe("pre-training", { timeout: 400_000 }, () => {
     const attempt = (changes: Record<string, unknown>, name = tokenizer) =>
       code(run((o) => pretrain(pictures, pretrainRecipe(name, changes), o), { output: join(folder(), "run") }));
     expect(await attempt({ tokenizerImageSize: 112 })).toBe("recipe/grid");
+    expect(await attempt({ target: "pixels", augment: { erasing: { probability: 1 } } })).toBe("recipe/invalid");
     expect(await attempt({}, join(folder(), "absent"))).toBe("model/missing");
     expect(await attempt({}, folder())).toBe("model/not-tokenizer");
     expect(await attempt({ imageSize: 40 })).toBe("config/invalid");
