@@ -56,7 +56,10 @@ function addEvaluate(program: Command, finished: Finished): void {
     .description("measure a classifier on a labelled folder of images")
     .argument("<model>", MODEL)
     .argument("<dataset>", "folder: {train,validation,test}/CLASS/*, CLASS/*, or with a metadata file")
-    .option("--split <name>", "pictures to use (default: validation where there is one, else all)")
+    .option(
+      "--split <name>",
+      "pictures to use (default: validation where there is one, else all); where there is none, validation is drawn as the model's run drew it",
+    )
     .option("--by <attributes>", 'report each value of these attributes on its own, e.g. "source,kind"', names)
     .option("--json", "print JSON")
     .option("-o, --output <file>", "write the report there instead of printing it")
@@ -330,7 +333,7 @@ function addServe(program: Command, finished: Finished): void {
 
 const PAGE_NOTES = `
 The page classifies pictures in the browser: no picture is uploaded, and it works offline once loaded. Most hosts
-serve it as it is; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
+serve it as it is, over https (or as localhost), which cameras, offline use and threads need; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
 require-corp give it threads on the first visit, others from the second on.
 
 Examples:

@@ -15,8 +15,9 @@ recipe of a finished run lies in its folder as recipe.json. Ctrl-C saves; --resu
 
 Examples:
   beit train photos -o runs/photos --image-size 112 --epochs 20
-  beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75`;
+  beit train photos -o runs/more -m runs/photos --image-size 112 --epochs 2`;
 
+/** `beit train` */
 export function addTrain(program: Command, finished: Finished): void {
   const command = program
     .command("train")
@@ -61,6 +62,7 @@ Examples:
   beit tokenizer photos -o runs/tokenizer --epochs 20
   beit pretrain photos -o runs/pretrained --tokenizer runs/tokenizer`;
 
+/** `beit tokenizer` */
 export function addTokenizer(program: Command, finished: Finished): void {
   const command = program
     .command("tokenizer")
@@ -81,8 +83,9 @@ are predicted. A recipe file holds every setting (docs/pretraining.md lists them
 
 Examples:
   beit pretrain photos -o runs/pretrained --tokenizer runs/tokenizer --image-size 112 --epochs 50
-  beit train labelled -o runs/classifier -m runs/pretrained`;
+  beit train labelled -o runs/classifier -m runs/pretrained --image-size 112`;
 
+/** `beit pretrain` */
 export function addPretrain(program: Command, finished: Finished): void {
   const command = program
     .command("pretrain")

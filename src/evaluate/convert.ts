@@ -9,7 +9,7 @@ import type { Model } from "./model.ts";
 /**
  * The same model for another input size: position tables resized, and the processor with them.
  * @throws BeitError `config/invalid` when the size is not a multiple of the patch size; `beit/table-too-small` when the
- * model has fewer than 4 patches a side to interpolate between
+ * model has fewer than 3 patches a side to interpolate between
  */
 export function withImageSize(model: Model, imageSize: readonly [height: number, width: number]): Model {
   const [height, width] = imageSize;

@@ -1,4 +1,4 @@
-import { openDataset } from "../dataset/folder.ts";
+import { type DatasetOptions, openDataset } from "../dataset/folder.ts";
 import { readLayout } from "../dataset/layout.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -27,6 +27,8 @@ export interface ScoredDataset {
 export interface ScoreOptions {
   /** Default: validation where the data set has one of its own, else all of it. */
   readonly split?: string;
+  /** How train and validation are drawn apart where the data set has no validation split. */
+  readonly drawn?: Pick<DatasetOptions, "seed" | "validationFraction">;
   readonly workers?: number;
   /** Told after each picture; `total` pictures in all. */
   readonly onProgress?: (done: number, total: number) => void;
@@ -49,7 +51,8 @@ export async function scoreDataset(
   options: ScoreOptions = {},
 ): Promise<ScoredDataset> {
   const classes = model.config.labels;
-  const { samples, split } = await openDataset(root, { split: options.split ?? (await defaultSplit(root)), classes });
+  const wanted = options.split ?? (await defaultSplit(root));
+  const { samples, split } = await openDataset(root, { ...options.drawn, split: wanted, classes });
   const predictor = await createPredictor(model, options.workers === undefined ? {} : { workers: options.workers });
   const began = performance.now();
   const logits = new Float32Array(samples.length * classes.length);

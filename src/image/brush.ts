@@ -13,12 +13,14 @@ export interface Canvas extends Pixels {
 
 const soft = ({ light }: Canvas) => 0.4 + light.blur * 0.6;
 
+/** Fills a polygon with a fabric, softly at its edge; returns what it covers. */
 export function put(canvas: Canvas, points: readonly Point[], coat: Coat, feather = soft(canvas)): Coverage {
   const cover = fill(points, canvas.width, canvas.height, feather);
   lay(canvas.data, canvas, cover, canvas.frame, canvas.light, coat);
   return cover;
 }
 
+/** Darkens what lies just below a polygon, as if it stood off the face a little. */
 export function shadow(canvas: Canvas, points: readonly Point[], strength: number): void {
   const reach = canvas.frame.width * 0.04;
   const moved = points.map(([x, y]): Point => [x, y + reach * 0.6]);
@@ -36,6 +38,7 @@ export function skin(canvas: Canvas, random: Random): Fabric {
   };
 }
 
+/** The point so far from another in a direction. */
 export const along = ([x, y]: Point, direction: Point, by: number): Point => [
   x + direction[0] * by,
   y + direction[1] * by,

@@ -56,6 +56,7 @@ function relief(random: Random, folds: (u: number, v: number) => number): (u: nu
   return (u, v) => (1.04 - round * u * u + side * u - fall * Math.max(0, v - 0.55)) * folds(u, v);
 }
 
+/** A pleated surgical mask. */
 export function surgical(random: Random): Design {
   const colour = vary(random, pick(random, SURGICAL), 14);
   const [bend, depth] = [random.uniform(-0.1, 0.16), random.uniform(0.06, 0.22)];
@@ -92,6 +93,7 @@ export function surgical(random: Random): Design {
   };
 }
 
+/** A respirator: a stiff cup or a fold, perhaps with a valve. */
 export function respirator(random: Random): Design {
   const colour = vary(random, pick(random, RESPIRATOR), 12);
   const fold = random.uniform() < 0.6; // a vertical crease in the middle; else a round cup with a seam along its rim
@@ -143,6 +145,7 @@ function wideCut(random: Random): Cut {
   };
 }
 
+/** A mask of stretchy cloth that follows the face. */
 export function stretch(random: Random): Design {
   const colour = vary(random, pick(random, DARK), 12);
   const [crease, wave] = [random.uniform(0, 0.14), random.uniform(0, 0.05)];
@@ -157,6 +160,7 @@ export function stretch(random: Random): Design {
   };
 }
 
+/** A sewn cloth mask with a seam or pleats. */
 export function sewn(random: Random): Design {
   const colour = anyColour(random);
   const [crease, wave, sway] = [random.uniform(-0.12, 0.14), random.uniform(0, 0.08), random.uniform(4, 12)];

@@ -99,6 +99,7 @@ const LENS: readonly Point[] = [
   [-0.6, 0.6],
 ];
 
+/** Dark glasses over both eyes. */
 export function sunglasses(canvas: Canvas, random: Random): void {
   const { frame } = canvas;
   const colour = vary(

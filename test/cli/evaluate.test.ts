@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { beit, jpeg, temporaryFolder, writeModel } from "./run.ts";
@@ -75,6 +75,16 @@ describe("beit evaluate", () => {
   it("a folder without splits is used whole", async () => {
     const { stdout } = await run("data/validation", "--json");
     expect(JSON.parse(stdout)).toMatchObject({ samples: 12, split: "all" });
+  });
+
+  it("draws a validation split as the run did that made the model", async () => {
+    const drawn = async (recipe: object) => {
+      writeFileSync(join(cwd, "model", "recipe.json"), JSON.stringify(recipe));
+      const { stdout } = await run("data/validation", "--split", "validation", "--json");
+      rmSync(join(cwd, "model", "recipe.json"));
+      return JSON.parse(stdout).samples as number;
+    };
+    expect([await drawn({ seed: 3, validationFraction: 0.5 }), await drawn({})]).toEqual([6, 2]);
   });
 
   it("exit code 3 below the threshold", async () => {
