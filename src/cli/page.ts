@@ -3,8 +3,8 @@ import type { Precision } from "../evaluate/quantized.ts";
 import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
-import { listFolder, pathKind } from "../platform/folders.ts";
-import { writeFolderAtomic } from "../platform/runs.ts";
+import { absolutePath, pathKind } from "../platform/folders.ts";
+import { namesIn, writeFolderAtomic } from "../platform/runs.ts";
 import { createSite, SITE_LIST } from "../server/site.ts";
 
 /** What `beit page` was asked for. */
@@ -27,12 +27,15 @@ export async function runPage({ output, model = shippedModel(), precision }: Pag
   return 0;
 }
 
-/** Only an older site or nothing is replaced. @throws BeitError `page/not-a-site` */
+const OWN = new Set(["index.html", "sw.js", SITE_LIST, "site.webmanifest", "icon.svg", "assets", "model"]);
+
+/** Only an older site or nothing is replaced, hidden files being something. @throws BeitError `page/not-a-site` */
 async function checkReplaceable(folder: string): Promise<void> {
   const kind = await pathKind(folder);
   if (kind === undefined) return;
-  const entries = kind === "folder" ? await listFolder(folder) : undefined;
-  if (entries && (entries.length === 0 || entries.some(({ name }) => name === SITE_LIST))) return;
-  const message = `${folder}: is there and is not a page written by beit; choose another folder with -o`;
+  const names = kind === "folder" ? await namesIn(folder) : ["a file"];
+  const isSite = names.length === 0 || (names.includes(SITE_LIST) && names.every((name) => OWN.has(name)));
+  if (isSite && absolutePath(folder) !== absolutePath(".")) return;
+  const message = `${folder}: holds more than a page written by beit, or is the folder you are in; choose another folder with -o`;
   throw new BeitError("page/not-a-site", message);
 }

@@ -7,6 +7,7 @@ import { listen } from "../platform/http.ts";
 import { createLog } from "../platform/log.ts";
 import { memoryBytes } from "../platform/machine.ts";
 import type { Limits } from "../server/limits.ts";
+import type { Purpose } from "../server/runner.ts";
 import { createService } from "../server/service.ts";
 
 /** What `beit serve` was asked for. */
@@ -50,7 +51,10 @@ export async function runServe(options: ServeOptions): Promise<number> {
   });
   const { bodyTimeoutMs, timeoutMs } = service.limits;
   try {
-    await service.models.use(undefined, "classify", async () => undefined).catch(unwrap);
+    const load = (purpose: Purpose) => service.models.use(undefined, purpose, async () => undefined);
+    await load("classify")
+      .catch(async (error) => (isNoClassifier(error) ? load("features") : Promise.reject(error)))
+      .catch(unwrap);
     const server = await listen(service.fetch, {
       host: options.host,
       port: options.port,
@@ -75,6 +79,9 @@ export async function runServe(options: ServeOptions): Promise<number> {
 
 const aborted = (signal: AbortSignal) =>
   new Promise<void>((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+
+/** An encoder gives features alone. */
+const isNoClassifier = (error: unknown) => error instanceof BeitError && error.code === "model/not-a-classifier";
 
 /** At the start whoever serves is told why a model cannot be loaded; later only the log is. */
 function unwrap(error: unknown): never {
@@ -105,6 +112,6 @@ function limitsOf(options: ServeOptions): Partial<Limits> {
     ...(maxUpload === undefined ? {} : { maxBodyBytes: maxUpload * MEBIBYTE, maxFileBytes: maxUpload * MEBIBYTE }),
     ...(maxFiles === undefined ? {} : { maxFiles }),
     ...(maxMegapixels === undefined ? {} : { maxPixels: maxMegapixels * 1e6 }),
-    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000 }),
+    ...(timeout === undefined ? {} : { timeoutMs: timeout * 1000, bodyTimeoutMs: timeout * 500 }),
   };
 }

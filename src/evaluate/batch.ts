@@ -1,7 +1,7 @@
 import { type DecodeLimits, decodeImage } from "#platform/decode";
 import { createEngine, type Device } from "#platform/engine";
 import { readFile } from "#platform/files";
-import { type ImageProcessor, preprocess } from "../image/processor.ts";
+import { type ImageProcessor, preprocess, targetSize } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 
@@ -47,6 +47,23 @@ export interface PixelBatch {
   readonly errors: BatchOutcome["errors"];
 }
 
+const MOST_RESIZED = 100_000_000; // pixels
+
+const nameOf = (picture: Picture) => {
+  if (typeof picture === "string") return picture;
+  return "name" in picture ? picture.name : undefined;
+};
+
+/** A picture that is very long becomes huge when its shorter edge is given a length. @throws BeitError `image/too-large` */
+function checkResized(name: string | undefined, pixels: Pixels, { resize }: ImageProcessor): void {
+  if (!resize) return;
+  const { width, height } = targetSize(pixels, resize);
+  if (width * height <= MOST_RESIZED) return;
+  const from = `${pixels.width} x ${pixels.height}`;
+  const message = `${from} would have to be resized to ${width} x ${height}, the limit is ${MOST_RESIZED / 1e6} megapixels`;
+  throw new BeitError("image/too-large", name ? `${name}: ${message}` : message);
+}
+
 /** Reads, decodes and resizes pictures, into `data` where it is given. */
 export async function readBatch(
   pictures: readonly Picture[],
@@ -58,7 +75,9 @@ export async function readBatch(
   const errors: { row: number; code: string; message: string }[] = [];
   const read = async (picture: Picture, row: number) => {
     try {
-      preprocess(await pixelsOf(picture, limits), processor, data, row * length);
+      const pixels = await pixelsOf(picture, limits);
+      checkResized(nameOf(picture), pixels, processor);
+      preprocess(pixels, processor, data, row * length);
     } catch (error) {
       if (!(error instanceof BeitError)) throw error;
       errors.push({ row, code: error.code, message: error.message });

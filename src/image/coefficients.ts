@@ -14,6 +14,7 @@ export interface Coefficients {
 }
 
 const CACHE_ENTRIES = 256; // random crops of one picture size need a few hundred (length, target) pairs
+const CACHE_WEIGHTS = 2 ** 16; // of an entry: at 224 px pictures up to 29,000 px a side, so 64 MB in all
 const cache = new Map<string, Coefficients>();
 
 /**
@@ -31,6 +32,7 @@ export function coefficients(
   let found = cache.get(key);
   if (found) cache.delete(key);
   else found = compute(length, Math.fround(low), Math.fround(high), target, filter);
+  if (found.weights.length > CACHE_WEIGHTS) return found;
   cache.set(key, found); // now the youngest
   if (cache.size > CACHE_ENTRIES) cache.delete(cache.keys().next().value!);
   return found;

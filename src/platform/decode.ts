@@ -47,8 +47,9 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
   const open = sharp();
   try {
     const { width, height, cmyk } = headerOf(bytes) ?? (await metadataOf(open(bytes, OPTIONS)));
-    checkSize(width, height, limits.maxPixels ?? MAX_PIXELS, name);
-    const picture = open(bytes, OPTIONS);
+    const maxPixels = limits.maxPixels ?? MAX_PIXELS;
+    checkSize(width, height, maxPixels, name);
+    const picture = open(bytes, { ...OPTIONS, limitInputPixels: maxPixels }); // should its header have lied
     return cmyk
       ? fromCmyk(await raw(picture.pipelineColourspace("cmyk").toColourspace("cmyk")))
       : toRgb(await raw(picture.removeAlpha().toColourspace("srgb")));

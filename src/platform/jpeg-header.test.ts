@@ -29,6 +29,12 @@ describe("jpegHeader", () => {
     expect(jpegHeader(bytes)).toEqual({ width: 40, height: 30, components: 3 });
   });
 
+  it("has no answer where decoders look for the next marker byte by byte, which may be another than it would find", async () => {
+    const jpeg = await blank(40, 30).jpeg().toBuffer();
+    const skipped = Buffer.from([0xff, 0x00, 0x00, 0x04, 0x00, 0x00]);
+    expect(jpegHeader(Buffer.concat([jpeg.subarray(0, 2), skipped, jpeg.subarray(2)]))).toBeUndefined();
+  });
+
   it("has no answer for other content and for what ends early, wherever it ends", async () => {
     const jpeg = await blank(40, 30).jpeg().toBuffer();
     const frame = jpeg.indexOf(Buffer.from([0xff, 0xc0]));

@@ -21,6 +21,7 @@ export function jpegHeader(bytes: Uint8Array): JpegHeader | undefined {
   let at = 2;
   while (at + 10 <= view.byteLength && view.getUint8(at) === 0xff) {
     const marker = view.getUint8(at + 1);
+    if (marker === 0) return undefined; // no marker: decoders look for the next one byte by byte
     if (isFrame(marker)) {
       const [height, width, components] = [view.getUint16(at + 5), view.getUint16(at + 7), view.getUint8(at + 9)];
       return width > 0 && height > 0 ? { width, height, components } : undefined; // a height may follow in another segment

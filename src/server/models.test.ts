@@ -4,7 +4,7 @@ import { createModels } from "./models.ts";
 import type { ModelInfo, Purpose, Runner } from "./runner.ts";
 
 /** Models of 10 bytes each that do nothing, with a diary of what is started and closed. */
-function shelf(maxBytes: number, open?: (name: string, purpose: Purpose) => void) {
+function shelf(maxBytes: number, open?: (name: string, purpose: Purpose) => void, bytesOf = (_: string) => 10) {
   const diary: string[] = [];
   const models = createModels({
     names: ["a", "b", "c"],
@@ -21,7 +21,7 @@ function shelf(maxBytes: number, open?: (name: string, purpose: Purpose) => void
         diary.push(`start ${name}`);
         return runner();
       };
-      return { info, bytes: 10, start };
+      return { info, bytes: bytesOf(name), start };
     },
   });
   return { models, diary, names: () => models.loaded().map(({ name }) => name) };
@@ -48,6 +48,13 @@ describe("createModels", () => {
     for (const name of ["a", "b", "a", "c"]) await models.use(name, "classify", nothing);
     expect(diary).toEqual(["start a", "start b", "close b", "start c"]);
     expect(names()).toEqual(["a", "c"]);
+  });
+
+  it("puts nothing out for a model that does not fit in any case", async () => {
+    const { models, names } = shelf(20, undefined, (name) => (name === "c" ? 21 : 10));
+    await models.use("a", "classify", nothing);
+    expect(await codeOf(models.use("c", "classify", nothing))).toBe("model/unavailable");
+    expect(names()).toEqual(["a"]);
   });
 
   it("never puts out a model at work", async () => {

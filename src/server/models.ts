@@ -48,6 +48,13 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
   }
 
   async function makeRoom(bytes: number): Promise<void> {
+    if (bytes > maxBytes) {
+      const megabytes = (size: number) => `${Math.ceil(size / 2 ** 20)} MB`;
+      throw new BeitError("model/too-large", `needs ${megabytes(bytes)}, models may take ${megabytes(maxBytes)}`);
+    }
+    const entries = [...loaded.values()];
+    const inUse = entries.reduce((sum, entry) => sum + (entry.users > 0 ? entry.bytes : 0), 0);
+    if (inUse + bytes > maxBytes) throw busy();
     const used = () => [...loaded.values()].reduce((sum, entry) => sum + entry.bytes, 0);
     for (const [key, entry] of loaded) {
       if (used() + bytes <= maxBytes) break;
@@ -55,12 +62,7 @@ export function createModels({ names, open, maxBytes }: ModelsOptions): Models {
       loaded.delete(key);
       await entry.runner.close();
     }
-    if (used() + bytes <= maxBytes) return;
-    if (loaded.size === 0) {
-      const megabytes = (size: number) => `${Math.ceil(size / 2 ** 20)} MB`;
-      throw new BeitError("model/too-large", `needs ${megabytes(bytes)}, models may take ${megabytes(maxBytes)}`);
-    }
-    throw new BeitError("server/models-busy", "other models are at work and fill the memory: try again later");
+    if (used() + bytes > maxBytes) throw busy(); // asked for while others were being put out
   }
 
   async function read(name: string, purpose: Purpose): Promise<OpenedModel> {
@@ -146,3 +148,5 @@ function unavailable(error: unknown): never {
   if (error instanceof BeitError && OWN.has(error.code)) throw error;
   throw new BeitError("model/unavailable", "the model cannot be loaded: see the log of the service", { cause: error });
 }
+
+const busy = () => new BeitError("server/models-busy", "other models are at work and fill the memory: try again later");

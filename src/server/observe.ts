@@ -16,7 +16,7 @@ export const observe = ({ clock, metrics, log, isStopping }: Services, routes: R
     c.set("started", started);
     await next();
     c.res.headers.set("X-Request-Id", requestId);
-    c.res.headers.set("Cache-Control", "no-store");
+    if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
     if (isStopping()) c.res.headers.set("Connection", "close");
 
     const { method, path } = c.req;

@@ -49,7 +49,11 @@ export function createService(options: ServiceOptions): Service {
     throw new BeitError("usage/token", "serve: expected a token of visible ASCII characters without spaces");
   }
   const given: Limits = { ...defaultLimits, ...options.limits };
-  const limits: Limits = { ...given, maxFiles: Math.min(given.maxFiles, given.maxQueue) };
+  const limits: Limits = {
+    ...given,
+    maxFiles: Math.min(given.maxFiles, given.maxQueue),
+    maxHeldBytes: Math.max(given.maxHeldBytes, given.maxBodyBytes),
+  };
   const clock = systemClock;
   const metrics = createMetrics();
   const models = createModels({
@@ -98,6 +102,9 @@ function lazySite(paths: ReadonlyMap<string, string>, precision: Precision = "au
     site.catch(() => {
       site = undefined; // e.g. a file that was being written: the next request tries again
     });
-    return site;
+    return site.catch((error) => {
+      if (!(error instanceof BeitError) || error.code !== "model/not-a-classifier") throw error;
+      throw new BeitError("request/not-found", `there is no page: ${name} is no classifier`);
+    });
   };
 }

@@ -15,17 +15,27 @@ export const SITE_LIST = "site.json";
 export const MODEL_FOLDER = "model/";
 const UNLISTED = new Set(["index.html", "sw.js"]); // the one is kept under its folder's address, the other never
 
+let built: Promise<Site> | undefined;
+
 /**
- * The files of the page without a model.
+ * The files of the page without a model, read once.
  * @throws BeitError `page/not-built` where this package was not built whole, `file/unreadable`
  */
-export async function pageFiles(): Promise<Site> {
-  const built = packagePath("dist/page");
-  if ((await pathKind(built)) !== "folder") {
-    throw new BeitError("page/not-built", `${built}: the page is not built; run \`npm run build\``);
+export function pageFiles(): Promise<Site> {
+  built ??= readPage();
+  built.catch(() => {
+    built = undefined;
+  });
+  return built;
+}
+
+async function readPage(): Promise<Site> {
+  const folder = packagePath("dist/page");
+  if ((await pathKind(folder)) !== "folder") {
+    throw new BeitError("page/not-built", `${folder}: the page is not built; run \`npm run build\``);
   }
-  const paths = await walkFiles(built);
-  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(`${built}/${path}`)] as const)));
+  const paths = await walkFiles(folder);
+  return new Map(await Promise.all(paths.map(async (path) => [path, await readFile(`${folder}/${path}`)] as const)));
 }
 
 /**

@@ -33,12 +33,16 @@ it("page: a folder with the list of its files, whose heat-map graph reads the mo
   expect((await beit(["page", "-o", site])).code).toBe(0); // an older page is replaced
 });
 
-it("page: leaves a folder alone that is no page", async () => {
+it.each([
+  ["something else", ["letter.txt"]],
+  ["a repository", [".git"]],
+  ["an older page and more", ["site.json", "index.html", "CNAME"]],
+])("page: leaves a folder alone that holds %s", async (_, names) => {
   const folder = join(temporaryFolder(), "mine");
   mkdirSync(folder);
-  writeFileSync(join(folder, "letter.txt"), "dear");
+  for (const name of names) writeFileSync(join(folder, name), "dear");
   const { code, stderr } = await beit(["page", "-o", folder]);
   expect(code).toBe(1);
-  expect(stderr).toContain("is not a page written by beit");
-  expect(readFileSync(join(folder, "letter.txt"), "utf8")).toBe("dear");
+  expect(stderr).toContain("holds more than a page written by beit");
+  for (const name of names) expect(readFileSync(join(folder, name), "utf8")).toBe("dear");
 });

@@ -4,14 +4,17 @@
 const INDEX = new URL("./", self.location).href;
 const SITE = new URL("site.json", self.location).href;
 
+const CACHES = `beit ${new URL(INDEX).pathname} `; // other folders of this origin may have pages of their own
+
 const ISOLATION = { "Cross-Origin-Opener-Policy": "same-origin", "Cross-Origin-Embedder-Policy": "require-corp" };
 
 async function fill() {
   const { version, files } = await (await fetch(SITE, { cache: "no-store" })).json();
-  const cache = await caches.open(`beit-${version}`);
-  const wanted = [INDEX, SITE, ...files.map(({ path }) => new URL(path, self.location).href)];
+  const cache = await caches.open(CACHES + version);
+  const versioned = (path) => (path.startsWith("model/") ? `${path}?${version}` : path); // as src/download.ts asks
+  const wanted = [INDEX, SITE, ...files.map(({ path }) => new URL(versioned(path), self.location).href)];
   for (const url of wanted) if (!(await cache.match(url))) await cache.add(url);
-  const old = (await caches.keys()).filter((name) => name.startsWith("beit-") && name !== `beit-${version}`);
+  const old = (await caches.keys()).filter((name) => name.startsWith(CACHES) && name !== CACHES + version);
   await Promise.all(old.map((name) => caches.delete(name)));
 }
 

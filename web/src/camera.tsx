@@ -74,19 +74,24 @@ async function watch(
   const stop = () => {
     for (const track of stream.getTracks()) track.stop();
   };
-  if (signal.aborted) return stop();
   signal.addEventListener("abort", stop);
-  video.srcObject = stream;
-  await video.play();
-  await classifier.ready;
-  let [last, rate] = [performance.now(), 0];
-  while (!signal.aborted) {
-    const scored = await classifier.classify(await createImageBitmap(video));
-    const now = performance.now();
-    const current = 1000 / (now - last);
-    rate = rate === 0 ? current : SMOOTHING * rate + (1 - SMOOTHING) * current;
-    last = now;
-    if (!signal.aborted) onAnswer(scored, rate);
+  try {
+    if (signal.aborted) return;
+    video.srcObject = stream;
+    await video.play();
+    await classifier.ready;
+    let [last, rate] = [performance.now(), 0];
+    while (!signal.aborted) {
+      if (!stream.active) throw new Error("it was switched off");
+      const scored = await classifier.classify(await createImageBitmap(video));
+      const now = performance.now();
+      const current = 1000 / (now - last);
+      rate = rate === 0 ? current : SMOOTHING * rate + (1 - SMOOTHING) * current;
+      last = now;
+      if (!signal.aborted) onAnswer(scored, rate);
+    }
+  } finally {
+    stop();
   }
 }
 

@@ -20,7 +20,8 @@ export async function createDownloader(
   onProgress: (received: number, total: number) => void,
 ): Promise<Downloader> {
   const site = (await (await fetch(new URL("site.json", root))).json()) as Site;
-  const cache = "caches" in globalThis ? await caches.open(`beit-${site.version}`) : undefined; // absent without https
+  const name = `beit ${new URL("./", root).pathname} ${site.version}`;
+  const cache = "caches" in globalThis ? await caches.open(name) : undefined; // absent without https
   const sizes = new Map(site.files.map(({ path, bytes }) => [path, bytes]));
   let [received, total] = [0, 0];
   const count = (bytes: number) => {
@@ -29,13 +30,16 @@ export async function createDownloader(
   };
   return {
     async read(path) {
-      const url = new URL(path, root).href;
+      const versioned = path.startsWith("model/") ? `${path}?${site.version}` : path; // names there stay, contents do not
+      const url = new URL(versioned, root).href;
       total += sizes.get(path) ?? 0;
       const kept = await cache?.match(url);
       const response = kept ?? (await fetch(url));
       if (!response.ok) throw new Error(`${path}: the server answers ${response.status}`);
-      if (!kept) await cache?.put(url, response.clone()).catch(() => undefined); // a full disk only costs the next visit
-      return collect(response, count);
+      const keeping = kept ? undefined : cache?.put(url, response.clone()).catch(() => undefined); // a full disk only costs the next visit
+      const bytes = await collect(response, count);
+      await keeping;
+      return bytes;
     },
   };
 }

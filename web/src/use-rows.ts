@@ -10,6 +10,8 @@ export function useRows(classifier: Classifier) {
   const [rows, setRows] = useState<readonly Row[]>([]);
   const [chosenId, setChosenId] = useState<number>();
   const nextId = useRef(0);
+  const wanted = useRef(new Set<number>()); // rows that have not been removed
+  const last = useRef<Promise<unknown>>(Promise.resolve()); // one question at a time: others need not wait for the removed
 
   const add = useCallback(
     (files: readonly NamedImage[]) => {
@@ -21,16 +23,22 @@ export function useRows(classifier: Classifier) {
       setChosenId(added[0]!.id);
       const update = (id: number, found: Partial<Row>) =>
         setRows((before) => before.map((row) => (row.id === id ? { ...row, ...found } : row)));
-      for (const { id, image } of added) {
-        classifier.classify(image).then(
+      const classify = async ({ id, image }: Row) => {
+        if (!wanted.current.has(id)) return;
+        await classifier.classify(image).then(
           ({ scores, milliseconds }) => update(id, { scores, milliseconds }),
           (error: Error) => update(id, { error: error.message.replace(/^picture 1: /, "") }),
         );
+      };
+      for (const row of added) {
+        wanted.current.add(row.id);
+        last.current = last.current.then(() => classify(row));
       }
     },
     [classifier],
   );
   const clear = useCallback(() => {
+    wanted.current.clear();
     setRows((before) => {
       for (const { url } of before) URL.revokeObjectURL(url);
       return [];

@@ -8,10 +8,10 @@ const APP1 = 0xe1;
 /** Segments of a JPEG file up to its first scan: marker, and where their content lies. */
 function* segments(view: DataView): Generator<{ marker: number; start: number; end: number }> {
   let at = 2;
-  while (at + 4 <= view.byteLength && view.getUint8(at) === 0xff) {
-    const marker = view.getUint8(at + 1);
-    if (marker === 0xff) {
-      at++;
+  while (at + 4 <= view.byteLength) {
+    const marker = view.getUint8(at) === 0xff ? view.getUint8(at + 1) : 0;
+    if (marker === 0 || marker === 0xff) {
+      at++; // libjpeg looks for the next marker byte by byte
       continue;
     }
     const end = at + 2 + view.getUint16(at + 2);
