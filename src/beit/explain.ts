@@ -83,7 +83,8 @@ export function traceAttended(config: BeitConfig): { readonly trace: Trace; read
 /**
  * What the patches have to do with a class: heat [rows, columns], 0 and above. [CLS]'s row where it pools by [CLS], else
  * the mean of the patches' rows.
- * @param outputs of {@link traceAttended}, folded or not
+ * @param outputs of {@link traceAttended}; if folded, without the rule "attention", which takes the value bias out of the
+ * sum over keys and so changes the gradient of the attentions
  * @param oneHot [1, K], the class to explain; only gradients need it
  */
 export function heatOf(

@@ -260,7 +260,7 @@ export function features(scope: Scope, config: BeitConfig, pixels: Value): { cls
 
 /**
  * Masked image modelling.
- * @param mask float [B, P], 1 where masked
+ * @param mask float [B, P], 1 where masked; nothing is without it
  * @param rows int64 [M]: p·B + b of every position to predict; the head is evaluated there only
  * @returns `logits` [B, P, V] and `maskedLogits` [M, V]; ask for what you need
  */
@@ -268,10 +268,10 @@ export function predictVisualTokens(
   scope: Scope,
   config: BeitConfig,
   pixels: Value,
-  mask: Value,
+  mask?: Value,
   rows?: Value,
 ): { logits: Value; maskedLogits: Value | undefined; taps: Taps } {
-  const { tokens, taps } = encode(scope.child("beit"), config, pixels, { mask });
+  const { tokens, taps } = encode(scope.child("beit"), config, pixels, mask ? { mask } : {});
   const [N, B, D] = tokens.shape as [number, number, number];
   const normalized = layerNorm(scope.child("layernorm"), tokens, config.layerNormEps);
   taps.last_hidden_state_normed = batchFirst(normalized);

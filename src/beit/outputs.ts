@@ -30,7 +30,7 @@ function classificationLoss(trace: Trace, config: BeitConfig, logits: Value, kin
   if (kind === "indices" && classes > 1) return crossEntropy(logits, batchInput(trace, "labels", [batch], "int64"));
   const shape = classes === 1 ? [batch] : [batch, classes];
   const targets = reshape(batchInput(trace, "labels", shape), [batch, classes]);
-  const regression = classes === 1 || config.problemType === "regression";
+  const regression = config.problemType ? config.problemType === "regression" : classes === 1;
   return regression ? meanSquaredError(logits, targets) : binaryCrossEntropy(logits, targets);
 }
 
@@ -47,7 +47,9 @@ export function traceOutputs(config: BeitConfig, task: Task, request: ForwardReq
   const outputs: Record<string, Value> = {};
   if (task === "masked-image-modelling") {
     const [rows, columns] = windowOf(config, imageSize);
-    const mask = batchInput(trace, "bool_masked_pos", [request.batch, rows * columns]);
+    const mask = config.useMaskToken
+      ? batchInput(trace, "bool_masked_pos", [request.batch, rows * columns])
+      : undefined;
     const picked = request.maskedCount ? batchInput(trace, "masked_rows", [request.maskedCount], "int64") : undefined;
     const { logits, maskedLogits, taps } = predictVisualTokens(scope, config, pixels, mask, picked);
     Object.assign(outputs, { logits }, maskedLogits ? { masked_logits: maskedLogits } : {}, taps);

@@ -1,18 +1,12 @@
 import { loadClassifier } from "../evaluate/pipeline.ts";
 import type { Precision } from "../evaluate/quantized.ts";
 import { openOutput, say, wantsColor } from "../platform/console.ts";
-import { readJson, writeFileAtomic } from "../platform/files.ts";
-import { pathKind } from "../platform/folders.ts";
-import {
-  type EvaluateOptions,
-  type Evaluation,
-  evaluateDataset,
-  evaluationJson,
-  evaluationTrainerMetrics,
-} from "../report/evaluate.ts";
+import { writeFileAtomic } from "../platform/files.ts";
+import { type Evaluation, evaluateDataset, evaluationJson, evaluationTrainerMetrics } from "../report/evaluate.ts";
 import { formatEvaluation } from "../report/evaluation.ts";
 import { htmlReport } from "../report/html.ts";
 import { logMetrics } from "../report/trainer.ts";
+import { drawnBy } from "./drawn.ts";
 import { createProgress } from "./progress.ts";
 
 /** What `beit evaluate` was asked for. */
@@ -49,17 +43,6 @@ export async function runEvaluate(path: string, dataset: string, options: Evalua
   await write(evaluation, options);
   for (const { error } of evaluation.unreadable) say(`beit: ${error}`);
   return exitCode(evaluation, options.minBalancedAccuracy);
-}
-
-/** How the run that made a model drew train and validation apart, so that its validation split is drawn again. */
-async function drawnBy(model: string): Promise<NonNullable<EvaluateOptions["drawn"]>> {
-  const file = `${model}/recipe.json`;
-  if ((await pathKind(file)) !== "file") return {};
-  const { seed, validationFraction } = (await readJson(file)) as Record<string, unknown>;
-  return {
-    ...(typeof seed === "number" && { seed }),
-    ...(typeof validationFraction === "number" && { validationFraction }),
-  };
 }
 
 async function write(evaluation: Evaluation, { json, output: path }: EvaluateCommandOptions): Promise<void> {

@@ -7,6 +7,7 @@ import { absolutePath, baseName, pathKind } from "../platform/folders.ts";
 import type { ActivationMethod } from "../quantize/calibrate.ts";
 import { type Quantization, quantizeClassifier } from "../quantize/quantize.ts";
 import { formatQuantization, quantizationRecord } from "../report/quantization.ts";
+import { drawnBy } from "./drawn.ts";
 
 /** What `beit quantize` was asked for. */
 export interface QuantizeCommandOptions {
@@ -23,7 +24,11 @@ export async function runQuantize(path: string, options: QuantizeCommandOptions)
   const folder = await modelFolder(path);
   const model = await loadClassifier(folder);
   const { calibrate: dataset, json, ...choices } = options;
-  const result = await quantizeClassifier(model, dataset, { ...choices, onStep: (text) => say(`beit: ${text}`) });
+  const result = await quantizeClassifier(model, dataset, {
+    ...choices,
+    drawn: await drawnBy(folder),
+    onStep: (text) => say(`beit: ${text}`),
+  });
   const record = quantizationRecord(result, {
     dataset: baseName(absolutePath(dataset)),
     weights: await weightsDigest(folder),

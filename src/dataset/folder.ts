@@ -91,7 +91,9 @@ function splitOfPath(id: string): string | undefined {
 }
 
 function openUnlabelled(root: string, layout: Layout, options: DatasetOptions): Dataset {
-  const samples = layout.entries.filter(({ label }) => label === undefined).map((entry) => sampleOf(entry, root, -1));
+  const samples = layout.entries
+    .filter(({ label, split }) => label === undefined && split !== "validation" && split !== "test")
+    .map((entry) => sampleOf(entry, root, -1));
   const skipped = { notImages: layout.notImages, unlabelled: 0 };
   return { root, split: "unlabelled", classes: [...(options.classes ?? [])], samples, skipped };
 }

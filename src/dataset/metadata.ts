@@ -137,6 +137,7 @@ function entryOf(row: Record<string, string>, place: MetadataPlace, where: strin
 
 /** The folder a picture lies in, when that is neither the metadata's own nor a split's. */
 function folderLabel(id: string, folder: string): string | undefined {
+  if (!id.startsWith(folder)) return id.split("/").at(-2); // beside the metadata's folder, by way of ..
   const parts = id.slice(folder.length).split("/").slice(0, -1);
   const classes = folder === "" && canonicalSplit(parts[0] ?? "") ? parts.slice(1) : parts;
   return classes[0];

@@ -74,10 +74,13 @@ const json = (value: unknown) => `${JSON.stringify(value, null, 2)}\n`;
 const countOf = (parameters: ReadonlyMap<string, Tensor>) =>
   [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
 
-/** `logits` and `heat` of a picture and a `class`, folded before it is differentiated, so that weights are the file's. */
+/**
+ * `logits` and `heat` of a picture and a `class`, folded before it is differentiated, so that weights are the file's; but
+ * for the value bias, which the gradient of the attentions must see.
+ */
 async function explanationModel({ config, parameters }: Model, file: SharedFile): Promise<Uint8Array> {
   const { trace, outputs } = traceAttended(config);
-  const { prepared, outputs: folded } = splitByBatch(fold(outputs));
+  const { prepared, outputs: folded } = splitByBatch(fold(outputs, ["attention"]));
   const heat = heatOf(config, folded, "gradient", () => batchInput(trace, "class", [1, config.labels.length]));
   const forward = lower({ logits: folded.logits!, heat });
   const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));

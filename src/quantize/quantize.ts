@@ -1,4 +1,4 @@
-import { openDataset } from "../dataset/folder.ts";
+import { type DatasetOptions, openDataset } from "../dataset/folder.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../evaluate/classification.ts";
 import { type InferenceGraph, inferenceGraph } from "../evaluate/inference.ts";
 import type { LabelledLogits } from "../evaluate/logits.ts";
@@ -20,6 +20,8 @@ import { agreementOf, type Choice, type Part, searchPrecision } from "./search.t
 export interface QuantizeOptions {
   /** Pictures of the data set that are used. Default: validation, drawn from it where it has none. */
   readonly split?: string;
+  /** How train and validation are drawn apart where the data set has no validation split. */
+  readonly drawn?: Pick<DatasetOptions, "seed" | "validationFraction">;
   /** Most pictures that ranges and parts are chosen by. Default 512. */
   readonly pictures?: number;
   /** Default `"percentile"`. */
@@ -64,7 +66,11 @@ export async function quantizeClassifier(
 ): Promise<Quantization> {
   const { activations = "percentile", pictures = 512, agreement: aim = 0.999, seed = 42, onStep } = options;
   const classes = model.config.labels;
-  const { samples, split } = await openDataset(dataset, { split: options.split ?? "validation", classes });
+  const { samples, split } = await openDataset(dataset, {
+    ...options.drawn,
+    split: options.split ?? "validation",
+    classes,
+  });
   const { calibration, rest } = drawCalibration(samples, pictures, seed);
   onStep?.(`calibrating on ${calibration.length} pictures of ${split}`);
   const batches = await readPictures(model, calibration);

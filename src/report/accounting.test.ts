@@ -8,6 +8,7 @@ const run: TrainingRun = {
   trainImages: 14428,
   batchSize: 16,
   plannedEpochs: 4,
+  stepsPerEpoch: 902,
   plannedSteps: 3608,
   steps: 500,
   images: 8000,

@@ -13,6 +13,8 @@ export interface TrainingRun {
   /** Images per optimizer step. */
   readonly batchSize: number;
   readonly plannedEpochs: number;
+  /** Optimizer steps of an epoch: whether a last short batch counts as one is the run's choice. */
+  readonly stepsPerEpoch: number;
   /** Optimizer steps planned and done. */
   readonly plannedSteps: number;
   readonly steps: number;
@@ -45,7 +47,7 @@ export interface MeasuredRun {
 /** Trainer's `train` metrics of a run: planned samples and steps in the rates, pixels counted as tokens in the FLOs. */
 export function trainerMetricsOf(run: TrainingRun): TrainerMetrics {
   return {
-    epoch: epochAfter(run.steps, { samples: run.trainImages, batch: run.batchSize }),
+    epoch: epochAfter(run.steps, run.stepsPerEpoch),
     total_flos: totalFlos(run.images * run.pixelsPerImage, run.parameters),
     train_loss: run.trainLoss,
     ...speedMetrics("train", run.runtimeSeconds, {

@@ -40,6 +40,7 @@ const card: ModelCard = {
     trainImages: 14428,
     batchSize: 16,
     plannedEpochs: 4,
+    stepsPerEpoch: 902,
     plannedSteps: 3608,
     steps: 500,
     images: 8000,

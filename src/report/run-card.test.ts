@@ -37,6 +37,7 @@ function summary(settings: object = {}, changes: Partial<RunSummary> = {}): RunS
       trainImages: 3,
       batchSize: 1,
       plannedEpochs: 2,
+      stepsPerEpoch: 3,
       plannedSteps: 6,
       steps: 6,
       images: 6,

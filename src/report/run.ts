@@ -5,6 +5,7 @@ import { inferenceModel } from "../evaluate/inference.ts";
 import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
+import { stepsPerEpoch } from "../train/data.ts";
 import type { TrainResult } from "../train/fine-tune.ts";
 import { type Recipe, stagesOf } from "../train/recipe.ts";
 import type { StageResults } from "../train/stages.ts";
@@ -115,6 +116,7 @@ function trainingRun({ stage, result: { model, data, state, totalSteps } }: Last
     trainImages: data.epochLength,
     batchSize: stage.batchSize,
     plannedEpochs: stage.epochs,
+    stepsPerEpoch: stepsPerEpoch(data, stage),
     plannedSteps: totalSteps,
     steps: state.step,
     images: state.step * stage.batchSize,

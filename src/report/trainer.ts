@@ -93,9 +93,9 @@ export function totalFlos(pixelCount: number | bigint, parameters: number | bigi
 }
 
 /**
- * Trainer's epoch after a number of optimizer steps: completed steps / ceil(samples / batch), rounded to 2 decimals as
+ * Trainer's epoch after a number of optimizer steps: completed steps by steps of an epoch, rounded to 2 decimals as
  * `log()` did up to v4.39.
  */
-export function epochAfter(steps: number, { samples, batch }: { samples: number; batch: number }): number {
-  return roundHalfEven(steps / Math.ceil(samples / batch), 2);
+export function epochAfter(steps: number, stepsPerEpoch: number): number {
+  return roundHalfEven(steps / stepsPerEpoch, 2);
 }

@@ -101,9 +101,14 @@ export async function loadCheckpoint(folder: string): Promise<Checkpoint | undef
 /** Arrays of their own: views of the file would keep it in memory, and training writes into them. */
 const copyOf = ({ shape, data }: Tensor<"float32">): Tensor<"float32"> => float32(Float32Array.from(data), shape);
 
-/** Removes what a killed process left half-written. */
+/** Folder of the best model so far, beside the checkpoints. */
+export const BEST = "best";
+
+/** Removes what a killed process left half-written: checkpoints, and files of the model. */
 export async function removeLeftovers(folder: string): Promise<void> {
-  for (const name of await namesIn(folder)) {
-    if (/^checkpoint-\d+\.[0-9a-f]+\.tmp$/.test(name)) await removePath(`${folder}/${name}`);
+  for (const place of [folder, `${folder}/${BEST}`]) {
+    for (const name of await namesIn(place)) {
+      if (/^(checkpoint-\d+|\..+)\.[0-9a-f]+\.tmp$/.test(name)) await removePath(`${place}/${name}`);
+    }
   }
 }

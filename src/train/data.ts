@@ -1,3 +1,4 @@
+import { requireEveryClass } from "../dataset/classes.ts";
 import { openDataset, openUnsupervised } from "../dataset/folder.ts";
 import { type Occlusion, parseOcclusion } from "../dataset/occlusion.ts";
 import type { Sample } from "../dataset/sample.ts";
@@ -33,6 +34,8 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
   const train = await openDataset(root, { ...options, split: "train" });
   const validation = await openDataset(root, { ...options, split: "validation", classes: train.classes });
   const samples: Sample[] = [...splitSamples(train.samples, 1 - recipe.labelFraction, recipe.seed).train];
+  requireEveryClass(train, samples);
+  const isKeptOut = keptOut(validation.samples, recipe.holdout);
   const labelled = samples.length;
   const multipliers = new Array<number>(samples.length).fill(1);
   for (const { split, label, share } of recipe.extra) {
@@ -41,7 +44,11 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
       const known = train.classes.join(", ");
       throw new BeitError("recipe/unknown-class", `extra: the class ${label} is not one of the data set's: ${known}`);
     }
-    const more = (await openDataset(root, { seed: recipe.seed, split })).samples.map((s) => ({ ...s, label: index }));
+    const all = (await openDataset(root, { seed: recipe.seed, split })).samples;
+    const more = all.filter((sample) => !isKeptOut(sample)).map((sample) => ({ ...sample, label: index }));
+    if (more.length === 0) {
+      throw new BeitError("dataset/no-images", `${root}: all ${all.length} pictures of ${split} are held out`);
+    }
     const factor = share === undefined ? 1 : (share * labelled) / more.length;
     for (const sample of more) {
       samples.push(sample);
@@ -62,8 +69,18 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
     weights,
     epochLength,
     occlusion: painting ? parseOcclusion(painting, train.classes, recipe.occlusion!) : undefined,
-    fingerprint: digest([...samples.map(({ id, label }) => `${label} ${id}`), painting ?? ""].join("\n")),
+    fingerprint: digest(JSON.stringify([samples.map(told), validation.samples.map(told)]), painting ?? ""),
   };
+}
+
+/** What a run depends on of a sample, besides the picture. */
+const told = ({ id, label, attributes }: Sample) => [id, label, attributes];
+
+/** Whether a picture must not be trained on: it has a value held out, or belongs to the group of one validated on. */
+function keptOut(validation: readonly Sample[], holdout: Recipe["holdout"]): (sample: Sample) => boolean {
+  const groups = new Set(validation.flatMap(({ group }) => (group === undefined ? [] : [group])));
+  return ({ attributes, group }) =>
+    (group !== undefined && groups.has(group)) || (holdout?.values.includes(attributes[holdout.key] ?? "") ?? false);
 }
 
 /**
@@ -86,7 +103,7 @@ export async function openPictures(
     validation,
     epochLength: train.length,
     occlusion: undefined,
-    fingerprint: digest(train.map(({ id }) => id).join("\n")),
+    fingerprint: digest(JSON.stringify([train.map(({ id }) => id), validation.map(({ id }) => id)])),
   };
 }
 

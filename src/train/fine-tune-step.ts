@@ -32,6 +32,9 @@ export function fineTuneStep(config: BeitConfig, microBatch: number, patchesPerC
 /** Graph inputs that choose the patches of a step; undefined when it looks at all of them. */
 function subsetInputs(trace: Trace, config: BeitConfig, patchesPerCell: number): PatchSubset | undefined {
   if (patchesPerCell === 4) return undefined;
+  if (config.useAbsolutePositions) {
+    throw new BeitError("recipe/invalid", "patchesPerCell: 4 is needed by a model with absolute positions");
+  }
   const [rows, columns] = windowOf(config);
   const n = Math.ceil(rows / 2) * Math.ceil(columns / 2) * patchesPerCell;
   if (rows % 2 || columns % 2) {

@@ -100,7 +100,14 @@ export function startClassifier(recipe: Recipe, labels: readonly string[]) {
     : {};
   return startModel(recipe, {
     task: "classification",
-    configure: (config) => ({ ...config, ...perLayer, imageSize, labels, dropPathRate: recipe.dropPath }),
+    configure: (config) => ({
+      ...config,
+      ...perLayer,
+      imageSize,
+      labels,
+      dropPathRate: recipe.dropPath,
+      problemType: "single_label_classification" as const,
+    }),
     wanted: (name, { labels: theirs }) => !name.startsWith("classifier.") || labels.join("\n") === theirs.join("\n"),
   });
 }

@@ -3,12 +3,12 @@ import { clipCoefficient, firstNonFinite, globalNorm } from "../optim/clip.ts";
 import { updateEma } from "../optim/ema.ts";
 import { BeitError } from "../platform/errors.ts";
 import { lockFolder } from "../platform/runs.ts";
-import { type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
+import { BEST, type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
 import { epochPlan, type TrainingData } from "./data.ts";
 import type { RunEvent, StartReport, StepReport } from "./events.ts";
 import { createMeter, type Measured } from "./meter.ts";
 import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
-import { BEST, copyAll } from "./state.ts";
+import { copyAll } from "./state.ts";
 import type { MicroBatch } from "./stepper.ts";
 import type { Task } from "./task.ts";
 
@@ -74,14 +74,18 @@ async function* trainSteps<Model, Metrics>(
       state.seconds += meter.stepDone(recipe.batchSize);
       if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), taken) };
       if (due(recipe.evaluateEvery * perEpoch)) yield await evaluateNow(run, options.output);
+      const pause = () => {
+        const paused = meter.pauseDone();
+        state.seconds += paused;
+        state.pausedSeconds += paused;
+      };
+      pause();
       const stopping = options.signal?.aborted ?? false;
       if (stopping || due(options.saveEvery ?? Math.min(perEpoch, 200))) {
         await saveCheckpoint(options.output, run.live);
         yield { kind: "checkpoint", step: state.step };
       }
-      const paused = meter.pauseDone();
-      state.seconds += paused;
-      state.pausedSeconds += paused;
+      pause();
       if (stopping && state.step < totalSteps) {
         yield { kind: "interrupted", step: state.step };
         return result(true);

@@ -1,9 +1,9 @@
 import { createLoader, type Loader } from "../dataset/loader.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
 import { coreCount } from "../platform/machine.ts";
-import type { RunState } from "./checkpoint.ts";
+import { BEST, type RunState } from "./checkpoint.ts";
 import { stepsPerEpoch } from "./data.ts";
-import { BEST, freshState, type Live, resumeFrom } from "./state.ts";
+import { freshState, type Live, resumeFrom } from "./state.ts";
 import { createStepper, type Stepper } from "./stepper.ts";
 import type { Task } from "./task.ts";
 import { createUpdater, type Updater } from "./updater.ts";
@@ -68,35 +68,32 @@ export async function openRun<Model, Metrics>(
   const layout = layoutOf(task, options, resumed?.state.layout);
   const live = resumed ?? freshState(task, layout);
   const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
-  const stepper = await createStepper(task.graphs, task.inputs, layout);
-  const updater = await createUpdater(live, task.groups, { threads: layout.workers * layout.threads });
-  const loader = await createLoader({
-    ...preparation,
-    samples: data.samples,
-    batchSize: recipe.batchSize,
-    seed: recipe.seed,
-    onError: task.unreadable,
-  });
-  return {
-    task,
-    live,
-    loader,
-    stepper,
-    updater,
-    rate: schedule(recipe.schedule, {
-      base: recipe.learningRate,
-      totalSteps,
-      warmupSteps: Math.round(recipe.warmupEpochs * perEpoch),
-      final: recipe.minLearningRate,
-    }),
-    perEpoch,
-    totalSteps,
-    best,
-    unreadable: new Set(),
-    async close() {
-      await Promise.all([stepper.close(), updater.close(), loader.close()]);
-    },
+  const opened: { close(): Promise<void> }[] = [];
+  const close = async () => void (await Promise.all(opened.map((part) => part.close())));
+  const keep = <Part extends { close(): Promise<void> }>(part: Part): Part => {
+    opened.push(part);
+    return part;
   };
+  try {
+    const stepper = keep(await createStepper(task.graphs, task.inputs, layout));
+    const updater = keep(await createUpdater(live, task.groups, { threads: layout.workers * layout.threads }));
+    const loader = keep(
+      await createLoader({
+        ...preparation,
+        samples: data.samples,
+        batchSize: recipe.batchSize,
+        seed: recipe.seed,
+        onError: task.unreadable,
+      }),
+    );
+    const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);
+    const { learningRate: base, minLearningRate: final } = recipe;
+    const rate = schedule(recipe.schedule, { base, totalSteps, warmupSteps, final });
+    return { task, live, loader, stepper, updater, rate, perEpoch, totalSteps, best, unreadable: new Set(), close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
 }
 
 /** The model that is evaluated and kept: the moving average where there is one. */

@@ -1,8 +1,8 @@
 import { absolutePath } from "../platform/folders.ts";
+import { BEST } from "./checkpoint.ts";
 import { type TrainEvent, type TrainResult, train } from "./fine-tune.ts";
 import { type Recipe, stagesOf } from "./recipe.ts";
 import type { RunOptions } from "./run.ts";
-import { BEST } from "./state.ts";
 
 /** What a run of several stages tells beside what each stage does. */
 export type StagesEvent =

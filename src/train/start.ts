@@ -32,7 +32,7 @@ type ModelSettings = Pick<Recipe, "model" | "init" | "seed" | "layerScaleInit" |
  * Configuration and parameters that a recipe starts from: a preset with fresh values, or a checkpoint, of which every
  * parameter is taken over that the new model has too, position tables resized. Where the new model has a relative
  * position table for each layer and the checkpoint one for all, each layer gets a copy (unilm run_class_finetuning.py).
- * @throws BeitError `model/unknown` when the recipe's model is neither a name nor a file or folder
+ * @throws BeitError `model/unfit` for another number of channels than 3, `model/unknown` when the recipe's model is neither a name nor a file or folder
  */
 export async function startModel(recipe: ModelSettings, options: StartOptions): Promise<Start> {
   const { task, configure, wanted = () => true } = options;
@@ -58,6 +58,9 @@ export async function startModel(recipe: ModelSettings, options: StartOptions): 
   const model = await loadModel(path);
   const config = configure(model.config);
   checkConfig(config, "recipe");
+  if (config.numChannels !== 3) {
+    throw new BeitError("model/unfit", `${path}: takes ${config.numChannels} channels, pictures have 3`);
+  }
   const parameters = fresh(config);
   const loaded: string[] = [];
   for (const [name, value] of parameters) {

@@ -79,6 +79,3 @@ const differences = <R extends object>(recipe: R, saved: R): string[] =>
   Object.keys({ ...recipe, ...saved }).filter(
     (key) => JSON.stringify(recipe[key as keyof R]) !== JSON.stringify(saved[key as keyof R]),
   );
-
-/** Folder of the best model so far, beside the checkpoints. */
-export const BEST = "best";

@@ -129,6 +129,7 @@ export async function createStepper(
       return { reports, gradients, timings: { prepareMs: t1 - t0, microMs: t2 - t1, finishMs: t3 - t2 } };
     },
     async close() {
+      await workers.idle();
       await workers.close();
       await Promise.all([prepare?.release(), finish.release()]);
     },
