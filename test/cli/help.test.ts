@@ -59,7 +59,8 @@ describe("help screens", () => {
       Options:
         -o, --output <folder>       where the run and the finished model go
         -r, --recipe <file>         JSON file of settings; options below win over it
-        -m, --model <name|folder>   tiny, small, base, large, or a model to start from
+        -m, --model <name|folder>   pretrained (default), a preset (tiny, small, base, large) from
+                                    scratch, or a model
         --layer-decay <x>           factor on the learning rate per layer
         --label-fraction <x>        share of the training pictures to use, from 0 to 1
         --holdout-source <name...>  keep these sources out of training and validate on them
@@ -79,7 +80,7 @@ describe("help screens", () => {
 
       Examples:
         beit train photos -o runs/photos --image-size 112 --epochs 20
-        beit train photos -o runs/more -m runs/photos --epochs 2 --layer-decay 0.75
+        beit train photos -o runs/more -m runs/photos --image-size 112 --epochs 2
       "
     `));
   it("convert", () =>
@@ -134,28 +135,29 @@ describe("help screens", () => {
     `));
   it("evaluate", () =>
     expect(help("evaluate")).toMatchInlineSnapshot(`
-    "Usage: beit evaluate [options] <model> <dataset>
+      "Usage: beit evaluate [options] <model> <dataset>
 
-    measure a classifier on a labelled folder of images
+      measure a classifier on a labelled folder of images
 
-    Arguments:
-      model                        model folder (Hugging Face), or a file of weights
-      dataset                      folder: {train,validation,test}/CLASS/*, CLASS/*, or with a metadata
-                                   file
+      Arguments:
+        model                        model folder (Hugging Face), or a file of weights
+        dataset                      folder: {train,validation,test}/CLASS/*, CLASS/*, or with a metadata
+                                     file
 
-    Options:
-      --split <name>               pictures to use (default: validation where there is one, else all)
-      --by <attributes>            report each value of these attributes on its own, e.g. "source,kind"
-      --json                       print JSON
-      -o, --output <file>          write the report there instead of printing it
-      --html <file>                write a page with figures as well
-      --min-balanced-accuracy <x>  exit with 3 when it is lower, from 0 to 1
-      --precision <precision>      the weights themselves, or the int8 form that quantize made (choices:
-                                   "auto", "fp32", "int8", default: "fp32")
-      --workers <n>                prediction threads
-      -h, --help                   display help for command
-    "
-  `));
+      Options:
+        --split <name>               pictures to use (default: validation where there is one, else all);
+                                     where there is none, validation is drawn as the model's run drew it
+        --by <attributes>            report each value of these attributes on its own, e.g. "source,kind"
+        --json                       print JSON
+        -o, --output <file>          write the report there instead of printing it
+        --html <file>                write a page with figures as well
+        --min-balanced-accuracy <x>  exit with 3 when it is lower, from 0 to 1
+        --precision <precision>      the weights themselves, or the int8 form that quantize made (choices:
+                                     "auto", "fp32", "int8", default: "fp32")
+        --workers <n>                prediction threads
+        -h, --help                   display help for command
+      "
+    `));
   it("quantize", () =>
     expect(helpWithNotes("quantize")).toMatchInlineSnapshot(`
     "Usage: beit quantize [options] <model>
@@ -229,27 +231,27 @@ describe("help screens", () => {
   `));
   it("page", () =>
     expect(helpWithNotes("page")).toMatchInlineSnapshot(`
-    "Usage: beit page [options]
+      "Usage: beit page [options]
 
-    write the page with a model as a static folder, for any web host
+      write the page with a model as a static folder, for any web host
 
-    Options:
-      -o, --output <folder>    where the page goes; an older page there is replaced
-      -m, --model <model>      model folder (Hugging Face), or a file of weights; the shipped detector
-                               unless given
-      --precision <precision>  auto: int8 where the model has that and it answers alike (choices:
-                               "auto", "fp32", "int8", default: "auto")
-      -h, --help               display help for command
+      Options:
+        -o, --output <folder>    where the page goes; an older page there is replaced
+        -m, --model <model>      model folder (Hugging Face), or a file of weights; the shipped detector
+                                 unless given
+        --precision <precision>  auto: int8 where the model has that and it answers alike (choices:
+                                 "auto", "fp32", "int8", default: "auto")
+        -h, --help               display help for command
 
-    The page classifies pictures in the browser: no picture is uploaded, and it works offline once loaded. Most hosts
-    serve it as it is; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
-    require-corp give it threads on the first visit, others from the second on.
+      The page classifies pictures in the browser: no picture is uploaded, and it works offline once loaded. Most hosts
+      serve it as it is, over https (or as localhost), which cameras, offline use and threads need; those that send Cross-Origin-Opener-Policy: same-origin and Cross-Origin-Embedder-Policy:
+      require-corp give it threads on the first visit, others from the second on.
 
-    Examples:
-      beit page -o site
-      beit page -o site --model runs/photos
-    "
-  `));
+      Examples:
+        beit page -o site
+        beit page -o site --model runs/photos
+      "
+    `));
 
   it("serve", () =>
     expect(helpWithNotes("serve")).toMatchInlineSnapshot(`
