@@ -13,7 +13,7 @@ import { startClassifier, type TrainResult } from "../../src/train/fine-tune.ts"
 import { parseRecipe } from "../../src/train/recipe.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";
 
-const settings = { imageSize: 32, batchSize: 4, epochs: 1 };
+const settings = { model: "tiny", imageSize: 32, batchSize: 4, epochs: 1 };
 let dataset: string;
 let output: string;
 let model: TrainedModel;

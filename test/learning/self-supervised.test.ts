@@ -47,6 +47,7 @@ const tokenizerRecipe = (changes: Record<string, unknown> = {}) =>
       learningRate: 3e-3,
       warmupEpochs: 1,
       divergenceWeight: 1,
+      diversityWeight: 0, // these pictures do not have a thousand different places
       ema: null,
       augment: {},
       validationFraction: 0.1,

@@ -12,6 +12,7 @@ const recipe = parseRecipe(
     epochs: 2,
     batchSize: 8,
     optimizer: "muon",
+    model: "tiny",
     learningRate: 1e-3,
     warmupEpochs: 0.5,
     dropPath: 0,
