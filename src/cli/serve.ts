@@ -52,8 +52,13 @@ export async function runServe(options: ServeOptions): Promise<number> {
   const { bodyTimeoutMs, timeoutMs } = service.limits;
   try {
     const load = (purpose: Purpose) => service.models.use(undefined, purpose, async () => undefined);
+    let hasPage = options.token === undefined;
     await load("classify")
-      .catch(async (error) => (isNoClassifier(error) ? load("features") : Promise.reject(error)))
+      .catch(async (error) => {
+        if (!isNoClassifier(error)) throw error;
+        hasPage = false;
+        await load("features");
+      })
       .catch(unwrap);
     const server = await listen(service.fetch, {
       host: options.host,
@@ -62,7 +67,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
       requestTimeoutMs: HEADERS_TIMEOUT_MS + bodyTimeoutMs,
     });
     say(
-      `beit: serving ${service.models.names.join(", ")} at ${server.url} (see ${server.url}/docs)${options.token === undefined ? `; page: ${server.url}/` : ""}`,
+      `beit: serving ${service.models.names.join(", ")} at ${server.url} (see ${server.url}/docs)${hasPage ? `; page: ${server.url}/` : ""}`,
     );
     log.write({ level: "info", message: "listening", url: server.url });
     await interruptible(aborted);

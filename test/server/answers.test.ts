@@ -211,4 +211,13 @@ describe("models", () => {
     expect(await loaded()).toEqual(["small"]);
     await small.close();
   });
+
+  it("serves an encoder alone: features, and no page", async () => {
+    const { service: alone } = serviceOf(new Map([["encoder", models.get("encoder")!]]));
+    expect((await alone.fetch(postPicture("/v1/features", dark))).status).toBe(200);
+    const page = await alone.fetch(get("/site.json"));
+    expect(page.status).toBe(404);
+    expect(await page.json()).toMatchObject({ error: { message: "there is no page: encoder is no classifier" } });
+    await alone.close();
+  });
 });
