@@ -41,3 +41,55 @@ describe("labelFraction", () => {
     expect([count(samples, 0), count(samples, 1)].every((n) => n >= 1)).toBe(true);
   });
 });
+
+describe("pictures kept out of training", () => {
+  const HEAD = "file_name,label,split,source,group";
+  const PLAIN = ["1.jpg,cat,train,here,", "2.jpg,dog,train,here,", "3.jpg,cat,train,away,g", "4.jpg,dog,train,away,"];
+  const UNLABELLED = [
+    "5.jpg,,unlabelled,here,",
+    "6.jpg,,unlabelled,away,",
+    "7.jpg,,unlabelled,here,g",
+    "8.jpg,,test,here,",
+  ];
+
+  /** A data set of this manifest, as a run with these settings opens it. */
+  function listed(rows: readonly string[], settings: object) {
+    const folder = mkdtempSync(join(root, "listed-"));
+    writeFileSync(join(folder, "manifest.csv"), `${[HEAD, ...rows].join("\n")}\n`);
+    for (const row of rows) writeFileSync(join(folder, row.split(",")[0]!), "");
+    return openTrainingData(folder, parseRecipe(settings, {}, "test"));
+  }
+  const holdout = { key: "source", values: ["away"] };
+  const extra = [{ split: "unlabelled", label: "dog" }];
+
+  it("do not come back as unlabelled ones: of a source held out, of a group validated on, of the test split", async () => {
+    const { samples, validation } = await listed([...PLAIN, ...UNLABELLED], { holdout, extra });
+    expect(samples.map(({ id }) => id)).toEqual(["1.jpg", "2.jpg", "5.jpg"]);
+    expect(validation.map(({ id }) => id)).toEqual(["3.jpg", "4.jpg"]);
+    const away = [...PLAIN, UNLABELLED[1]!];
+    await expect(listed(away, { holdout, extra })).rejects.toMatchObject({ code: "dataset/no-images" });
+  });
+
+  it("a share of the labels that leaves a class without pictures is refused", async () => {
+    const rows = [
+      ...Array.from({ length: 20 }, (_, i) => `a${i}.jpg,cat,train,,`),
+      "b.jpg,dog,train,,",
+      "c.jpg,dog,validation,,",
+      "d.jpg,cat,validation,,",
+    ];
+    await expect(listed(rows, { labelFraction: 0.1 })).rejects.toMatchObject({ code: "dataset/empty-class" });
+  });
+
+  it("are told apart, and so are attributes, by the fingerprint that a resumed run checks", async () => {
+    const rows = [...PLAIN, "9.jpg,cat,validation,here,"];
+    const digests = await Promise.all(
+      [
+        rows,
+        rows.map((row) => row.replace("1.jpg,cat,train,here", "1.jpg,cat,train,there")),
+        rows.with(-1, "0.jpg,cat,validation,here,"),
+      ].map(async (manifest) => (await listed(manifest, {})).fingerprint),
+    );
+    expect(new Set(digests).size).toBe(3);
+    expect((await listed(rows, {})).fingerprint).toBe(digests[0]);
+  });
+});
