@@ -42,6 +42,18 @@ export function names(text: string): string[] {
   throw new InvalidArgumentError("Expected names separated by commas.");
 }
 
+/** An option's text as numbers by name: `NAME=NUMBER`, separated by commas. */
+export function numbersByName(text: string): ReadonlyMap<string, number> {
+  const pairs = names(text).map((part) => {
+    const at = part.lastIndexOf("=");
+    const [name, digits] = [part.slice(0, at), part.slice(at + 1)];
+    const value = Number(digits);
+    if (at > 0 && digits.trim() !== "" && Number.isFinite(value)) return [name, value] as const;
+    throw new InvalidArgumentError("Expected NAME=NUMBER, separated by commas.");
+  });
+  return new Map(pairs);
+}
+
 /** An option's text as `all`, or as layers by number. */
 export function layerNumbers(text: string): number[] | "all" {
   return text.trim() === "all" ? "all" : names(text).map(wholeNumber(1));

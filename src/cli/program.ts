@@ -1,7 +1,17 @@
 import { Command, Option } from "commander";
 import type { Precision } from "../evaluate/quantized.ts";
 import { packageVersion } from "../platform/package.ts";
-import { layerNumbers, names, poolings, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
+import {
+  layerNumbers,
+  names,
+  numbersByName,
+  poolings,
+  portNumber,
+  positiveNumber,
+  share,
+  wholeNumber,
+} from "./arguments.ts";
+import type { CalibrateCommandOptions } from "./calibrate.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
@@ -37,6 +47,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addForward,
     addConvert,
     addExport,
+    addCalibrate,
     addQuantize,
     addServe,
     addPage,
@@ -264,6 +275,34 @@ function addExport(program: Command, finished: Finished): void {
     .action(async (model: string, options: { output?: string }) => {
       const { runExport } = await import("./export.ts");
       finished(await runExport(model, options));
+    });
+}
+
+const CALIBRATE_NOTES = `
+A temperature, fitted on half of the split's pictures, goes into the last layer: answers stay as they are, scores come to
+mean what they say. --shift changes answers: s for a class multiplies its odds by e^s, for a class that is more frequent,
+or more easily missed, where the model will be used. Both forms are measured on the other half. An int8 form is made anew
+afterwards.
+
+Example:
+  beit calibrate runs/photos photos -o models/photos`;
+
+function addCalibrate(program: Command, finished: Finished): void {
+  program
+    .command("calibrate")
+    .description("write a classifier whose scores are probabilities: a temperature fitted on a labelled folder")
+    .argument("<model>", MODEL)
+    .argument("<dataset>", "labelled folder of images, as for evaluate")
+    .requiredOption("-o, --output <folder>", "model folder to write")
+    .option("--split <name>", "its pictures to use (default: validation, drawn where there is none)")
+    .option("--shift <label=s>", 'added to logits of classes, e.g. "cat=0.5,dog=-0.2"', numbersByName)
+    .option("--force", "write over a model that is there")
+    .option("--json", "print JSON")
+    .option("--workers <n>", "prediction threads", wholeNumber(1))
+    .addHelpText("after", CALIBRATE_NOTES)
+    .action(async (model: string, dataset: string, options: CalibrateCommandOptions) => {
+      const { runCalibrate } = await import("./calibrate.ts");
+      finished(await runCalibrate(model, dataset, options));
     });
 }
 

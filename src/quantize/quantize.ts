@@ -1,3 +1,4 @@
+import { drawCalibration } from "../dataset/calibration.ts";
 import { type DatasetOptions, openDataset } from "../dataset/folder.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../evaluate/classification.ts";
 import { type InferenceGraph, inferenceGraph } from "../evaluate/inference.ts";
@@ -13,7 +14,7 @@ import { coreCount } from "../platform/machine.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { type ActivationMethod, calibrate } from "./calibrate.ts";
 import { partsOf } from "./parts.ts";
-import { drawCalibration, readPictures } from "./pictures.ts";
+import { readPictures } from "./pictures.ts";
 import { agreementOf, type Choice, type Part, searchPrecision } from "./search.ts";
 
 /** How a classifier is quantised. */
@@ -57,7 +58,7 @@ export interface Quantization extends Choice {
 /**
  * Makes the int8 form of a classifier: signed weights with a scale a column, unsigned activations, and in float32 what
  * the answers depend on too much.
- * @throws BeitError as `openDataset`; `quantize/too-few`; of the first picture that cannot be read
+ * @throws BeitError as `openDataset`; `dataset/too-few`; of the first picture that cannot be read
  */
 export async function quantizeClassifier(
   model: Model,

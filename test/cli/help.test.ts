@@ -34,6 +34,7 @@ describe("help screens", () => {
       forward: run a model on tensors and write named tensors, to compare implementations
       convert: write a model of any readable form as a Hugging Face folder
       export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits
+      calibrate: write a classifier whose scores are probabilities: a temperature fitted on a labelled folder
       quantize: write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx
       serve: answer over HTTP: classes and features of pictures
       page: write the page with a model as a static folder, for any web host"

@@ -1,0 +1,39 @@
+import type { FloatDType } from "../checkpoint/dtype.ts";
+import { holdsModel, writeFolder } from "../checkpoint/folder.ts";
+import { modelFolderContent, storedDType } from "../evaluate/convert.ts";
+import type { Model } from "../evaluate/model.ts";
+import { say } from "../platform/console.ts";
+import { BeitError } from "../platform/errors.ts";
+import { pathKind } from "../platform/folders.ts";
+
+/** Where a model is written. */
+export interface WriteOptions {
+  readonly output: string;
+  /** Default: as stored. */
+  readonly dtype?: FloatDType;
+  readonly force?: boolean;
+}
+
+/** @throws BeitError `convert/exists` when a model is there and is not to be written over */
+export async function requireFree({ output, force = false }: WriteOptions): Promise<void> {
+  if (force || !(await holdsModel(output))) return;
+  throw new BeitError("convert/exists", `${output}: there is a model already; add --force to write over it`);
+}
+
+/** Writes a model as a Hugging Face folder and says so, with what did not come along and what is there of an earlier model. */
+export async function writeModel(model: Model, options: WriteOptions): Promise<void> {
+  const { output, dtype = storedDType(model) } = options;
+  await writeFolder(output, modelFolderContent(model, dtype));
+  for (const line of await remarks(model, output)) say(`beit: ${line}`);
+  say(`beit: wrote ${output}: ${model.config.imageSize.join(" x ")} px, ${dtype}`);
+}
+
+async function remarks({ source, name }: Model, output: string): Promise<string[]> {
+  const stale = (await pathKind(`${output}/onnx`)) !== undefined;
+  return [
+    ...(source.unused.length > 0
+      ? [`${name}: not written, as this model has no use for them: ${source.unused.join(", ")}`]
+      : []),
+    ...(stale ? [`${output}/onnx is of the model before: write it anew with beit export ${output}`] : []),
+  ];
+}
