@@ -53,7 +53,7 @@ function fineTuning({ preset, batch, microBatch }) {
   return { ...step, config, recipe, task: "classification", cut: (read) => microBatches(read, step, options) };
 }
 
-const VOCABULARY = 8192; // codes of DALL-E
+const VOCABULARY = 1024; // codes of the tokenizer that comes along
 
 /** The same of masked image modelling, the visual tokens being always the same. */
 function pretraining({ preset, batch, microBatch }) {

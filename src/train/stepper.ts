@@ -5,7 +5,7 @@ import { toModel } from "../onnx/model.ts";
 import type { EngineSession } from "../platform/engine.ts";
 import { startWorkers } from "../platform/threads.ts";
 import { compile } from "../session/session.ts";
-import { type DType, sizeOf, type Tensor } from "../tensor/tensor.ts";
+import { type DType, float32, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { MicroRequest, MicroResponse, MicroWorkerData, Slot } from "./micro-worker.ts";
 
 /** Trainable and frozen parameters by name. */
@@ -17,7 +17,10 @@ export type MicroBatch = MicroRequest["batches"][number];
 /** What one step gives: per micro-batch what the graph reports, and the summed gradients. */
 export interface StepResult {
   readonly reports: MicroResponse;
-  /** Gradient of the sum of the micro-batches' losses, per parameter: divide by the number of micro-batches. */
+  /**
+   * Gradient of the sum of the micro-batches' losses, per parameter: divide by the number of micro-batches. Written over by
+   * the next step.
+   */
   readonly gradients: ReadonlyMap<string, Float32Array>;
   /** Milliseconds per phase. */
   readonly timings: { readonly prepareMs: number; readonly microMs: number; readonly finishMs: number };
@@ -37,6 +40,13 @@ function layOut(names: Iterable<readonly [string, readonly number[]]>): { slots:
     length += sizeOf(shape);
   }
   return { slots, length };
+}
+
+/** Tensors for a graph's outputs, kept from step to step: fresh memory costs as much as what is written there. */
+function room(outputs: Readonly<Record<string, Value>>): Record<string, Tensor> {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { shape }]) => [name, float32(new Float32Array(sizeOf(shape)), shape)]),
+  );
 }
 
 const share = (length: number) => new SharedArrayBuffer(Math.max(4, length * 4));
@@ -80,6 +90,7 @@ export async function createStepper(
   const sums = Array.from({ length: options.workers }, () => share(summed.length));
   const { threads } = options; // of a worker: a narrow model has many small operators, which gain nothing from more
   const prepare = Object.keys(graphs.prepare).length ? await compile(graphs.prepare, { threads }) : undefined;
+  const [preparedInto, finishedInto] = [room(graphs.prepare), room(graphs.finish)];
   const finish = await compile(graphs.finish, { threads });
   const workers = await startWorkers<MicroRequest, MicroResponse>("train/micro-worker", options.workers, {
     model: encodeModel(toModel(graphs.micro, { name: "micro" })),
@@ -103,7 +114,7 @@ export async function createStepper(
   const stage = createStage();
 
   const writeWeights = async (parameters: Parameters) => {
-    const computed = prepare ? await prepare.run(pick(prepare, parameters)) : {};
+    const computed = prepare ? await prepare.run(pick(prepare, parameters), preparedInto) : {};
     for (const { name, offset } of prepared.slots) {
       shared.set((computed[name] ?? parameters.get(name)!).data as Float32Array, offset);
     }
@@ -120,7 +131,7 @@ export async function createStepper(
       const t2 = performance.now();
       reduceSums(summed.slots, perWorker, totals);
       const feeds = Object.fromEntries(summed.slots.map(({ name }, i) => [sumName(name), totals[i]!]));
-      const results = await finish.run({ ...pick(finish, parameters), ...feeds });
+      const results = await finish.run({ ...pick(finish, parameters), ...feeds }, finishedInto);
       const gradients = new Map(
         Object.entries(results).map(([name, { data }]) => [name.slice("grad.".length), data as Float32Array]),
       );
