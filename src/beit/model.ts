@@ -167,29 +167,33 @@ function residual(scope: Scope, config: BeitConfig, layer: number, branch: 1 | 2
   return add(x, withNoise(scaled, scope.noise(`drop_path_${branch}`, [1, x.shape[1]!, 1], 1, rate)));
 }
 
-/**
- * The encoder: pixels [B, C, H, W] to tokens. Any image size is accepted whose sides are multiples of the patch size;
- * sizes other than the configuration's use interpolated position tables (transformers v4.57.1).
- */
-export function encode(
-  scope: Scope,
-  config: BeitConfig,
-  pixels: Value,
-  options: { readonly mask?: Value; readonly subset?: PatchSubset | undefined } = {},
-): EncoderResult {
-  const { mask, subset } = options;
-  const window = windowOf(config, [pixels.shape[2]!, pixels.shape[3]!]);
-  const taps: Taps = {};
-  let x = embed(scope.child("embeddings"), config, pixels, mask, subset);
+/** The lower part of an encoder that is not trained: its first blocks, and everything before them. */
+export interface FrozenPart {
+  /** Where its parameters are: a scope without noise. */
+  readonly scope: Scope;
+  readonly blocks: number;
+}
+
+/** What all blocks share. */
+interface Stack {
+  readonly config: BeitConfig;
+  readonly window: readonly [number, number];
+  readonly subset?: PatchSubset | undefined;
+  readonly taps: Taps;
+}
+
+/** Blocks `from` to the last, and the final LayerNorm where the configuration has one, on tokens [N, B, D]. */
+function blocks(scope: Scope, start: Value, from: number, stack: Stack, frozen?: FrozenPart): Value {
+  const { config, window, subset, taps } = stack;
   const encoder = scope.child("encoder");
   const relative = config.useSharedRelativePositionBias || config.useRelativePositionBias;
-  const index = relative ? biasIndex(window, subset) : undefined;
+  const index = relative && from < config.numLayers ? biasIndex(window, subset) : undefined;
   const biasAt = (place: Scope, used: boolean) =>
     used && index ? relativePositionBias(place, config, index) : undefined;
   const shared = biasAt(encoder.child("relative_position_bias"), config.useSharedRelativePositionBias);
-  taps["hidden_states.0"] = batchFirst(x);
-  for (let i = 0; i < config.numLayers; i++) {
-    const layer = encoder.child(`layer.${i}`);
+  let x = start;
+  for (let i = from; i < config.numLayers; i++) {
+    const layer = (frozen && i < frozen.blocks ? frozen.scope.child("encoder") : encoder).child(`layer.${i}`);
     const own = biasAt(layer.child("attention.attention.relative_position_bias"), config.useRelativePositionBias);
     const bias = own && shared ? add(own, shared) : (own ?? shared);
     const attended = attention(
@@ -207,7 +211,29 @@ export function encode(
     taps[`hidden_states.${i + 1}`] = batchFirst(x);
     taps[`probe_features.${i}`] = probeFeatures(x);
   }
-  const tokens = config.useMeanPooling ? x : layerNorm(scope.child("layernorm"), x, config.layerNormEps);
+  return config.useMeanPooling ? x : layerNorm(scope.child("layernorm"), x, config.layerNormEps);
+}
+
+/**
+ * The encoder: pixels [B, C, H, W] to tokens. Any image size is accepted whose sides are multiples of the patch size;
+ * sizes other than the configuration's use interpolated position tables (transformers v4.57.1).
+ */
+export function encode(
+  scope: Scope,
+  config: BeitConfig,
+  pixels: Value,
+  options: {
+    readonly mask?: Value;
+    readonly subset?: PatchSubset | undefined;
+    readonly frozen?: FrozenPart | undefined;
+  } = {},
+): EncoderResult {
+  const { mask, subset, frozen } = options;
+  const window = windowOf(config, [pixels.shape[2]!, pixels.shape[3]!]);
+  const taps: Taps = {};
+  const x = embed((frozen?.scope ?? scope).child("embeddings"), config, pixels, mask, subset);
+  taps["hidden_states.0"] = batchFirst(x);
+  const tokens = blocks(scope, x, 0, { config, window, subset, taps }, frozen);
   taps.last_hidden_state = batchFirst(tokens);
   return { tokens, taps };
 }
@@ -228,13 +254,23 @@ export function classify(
   scope: Scope,
   config: BeitConfig,
   pixels: Value,
-  subset?: PatchSubset,
+  options: { readonly subset?: PatchSubset | undefined; readonly frozen?: FrozenPart | undefined } = {},
 ): { logits: Value; taps: Taps } {
   const encoder = scope.child("beit");
-  const { tokens, taps } = encode(encoder, config, pixels, { subset });
+  const { tokens, taps } = encode(encoder, config, pixels, options);
   const pooled = pool(encoder, config, tokens);
   taps.pooled_output = pooled;
   return { logits: linear(scope.child("classifier"), pooled, config.labels.length), taps };
+}
+
+/**
+ * The same from what block `from` reads on, [B, N, D]: `hidden_states.{from}`. Behind the last block two tokens do, [CLS] and
+ * the mean of the patches, since only these are looked at.
+ */
+export function classifyTokens(scope: Scope, config: BeitConfig, tokens: Value, from: number): Value {
+  const encoder = scope.child("beit");
+  const x = blocks(encoder, transpose(tokens, [1, 0, 2]), from, { config, window: windowOf(config), taps: {} });
+  return linear(scope.child("classifier"), pool(encoder, config, x), config.labels.length);
 }
 
 /** A bare encoder with its pooler: `pooled` [B, D] (Hugging Face's BeitModel). */

@@ -30,6 +30,7 @@ export function addTrain(program: Command, finished: Finished): void {
       "pretrained (default), a preset (tiny, small, base, large) from scratch, or a model",
     )
     .option("--layer-decay <x>", "factor on the learning rate per layer", positiveNumber(1))
+    .option("--train-layers <k>", "train the head and the last k blocks only; 0: the head alone", wholeNumber(0))
     .option("--label-fraction <x>", "share of the training pictures to use, from 0 to 1", positiveNumber(1))
     .option("--holdout-source <name...>", "keep these sources out of training and validate on them");
   runOptions(command, TRAIN_NOTES).action(async (dataset: string, options: TrainCommandOptions) => {

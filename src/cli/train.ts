@@ -11,6 +11,7 @@ export interface TrainCommandOptions
   extends RunCommandOptions,
     Partial<Pick<Recipe, "model" | "epochs" | "batchSize" | "imageSize" | "learningRate" | "layerDecay" | "seed">> {
   readonly labelFraction?: number;
+  readonly trainLayers?: number;
   readonly holdoutSource?: readonly string[];
 }
 
@@ -32,9 +33,10 @@ export async function runTrain(dataset: string, options: TrainCommandOptions): P
 
 /** Options that are keys of a recipe. */
 function overridesOf(options: TrainCommandOptions): Record<string, unknown> {
-  const { model, epochs, batchSize, imageSize, learningRate, layerDecay, labelFraction, seed } = options;
+  const { model, epochs, batchSize, imageSize, learningRate, layerDecay, labelFraction, trainLayers, seed } = options;
   const holdout = options.holdoutSource && { key: "source", values: options.holdoutSource };
-  return given({ model, epochs, batchSize, imageSize, learningRate, layerDecay, labelFraction, seed, holdout });
+  const often = { model, epochs, batchSize, imageSize, learningRate, layerDecay, labelFraction, trainLayers, seed };
+  return given({ ...often, holdout });
 }
 
 /** One line of progress; the same words on a terminal and in a log. */

@@ -30,11 +30,14 @@ export interface FeatureKind {
   readonly layer?: number | undefined;
 }
 
+/** What features need of a model. */
+type Encoder = Omit<Model, "source">;
+
 /** An encoder's graph: `pixel_values` [batch, C, H, W] → one row of numbers a picture. */
 type Trunk = (scope: Scope, config: BeitConfig, pixels: Value) => Value;
 
 /** The encoder as an ONNX model. */
-async function featureModel({ config, parameters }: Model, trunk: Trunk): Promise<Uint8Array> {
+async function featureModel({ config, parameters }: Encoder, trunk: Trunk): Promise<Uint8Array> {
   const trace = createTrace();
   const pixels = batchInput(trace, "pixel_values", [-1, config.numChannels, ...config.imageSize]);
   const { prepare, forward } = inferenceGraphs({ features: trunk(createScope(trace), config, pixels) });
@@ -61,7 +64,7 @@ function pooled(tokens: Value, pool: FeaturePooling): Value {
  * of [CLS] pooling has it before, on all tokens. A pre-training model has no pooler: there both are of `last_hidden_state`.
  */
 const lastFeatures =
-  ({ task }: Model, pool: FeaturePooling): Trunk =>
+  ({ task }: Encoder, pool: FeaturePooling): Trunk =>
   (scope, config, pixels) => {
     if (task === "masked-image-modelling" || pool === "tokens") {
       return pooled(encode(scope.child("beit"), config, pixels).taps.last_hidden_state!, pool);
@@ -83,7 +86,7 @@ export function featureShape({ hiddenSize, imageSize, patchSize }: BeitConfig, p
  * @throws BeitError `features/unknown-layer`; as `createPredictor`
  */
 export async function createFeatureExtractor(
-  model: Model,
+  model: Encoder,
   { pool, layer }: FeatureKind,
   options: PredictorOptions = {},
 ): Promise<Predictor> {
@@ -106,7 +109,7 @@ export async function createFeatureExtractor(
  * @see microsoft/unilm beit/run_linear_eval.py
  */
 export async function createLayerExtractor(
-  model: Model,
+  model: Encoder,
   layers: readonly number[],
   options: PredictorOptions = {},
 ): Promise<Predictor> {

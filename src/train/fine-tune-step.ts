@@ -1,6 +1,6 @@
 import { type BeitConfig, windowOf } from "../beit/config.ts";
 import { cellPatches } from "../beit/mask.ts";
-import { classify, type PatchSubset } from "../beit/model.ts";
+import { classify, classifyTokens, type PatchSubset } from "../beit/model.ts";
 import { relativePositionIndex } from "../beit/position.ts";
 import { trainingGraphs } from "../graph/training.ts";
 import { softCrossEntropy } from "../nn/loss.ts";
@@ -8,17 +8,35 @@ import { batchInput, createScope, createTrace, type NoiseSpec, type Trace } from
 import { BeitError } from "../platform/errors.ts";
 import { random } from "../tensor/random.ts";
 import { sizeOf } from "../tensor/tensor.ts";
+import { frozenShape, isTrained } from "./frozen.ts";
 import type { MicroBatch } from "./stepper.ts";
 
+/** What a fine-tuning step looks at and changes. */
+export interface FineTuneStepOptions {
+  /** Of each 2 x 2 cell; 4, all of them, by default. */
+  readonly patchesPerCell?: number;
+  /** Blocks that are not trained, from the first. Default: everything is trained, embeddings too. */
+  readonly frozen?: number | undefined;
+  /** Whether the input is what the frozen blocks give instead of pixels. */
+  readonly repeated?: boolean;
+}
+
 /** The fine-tuning step of a configuration: its graphs, and how a batch becomes micro-batches. */
-export function fineTuneStep(config: BeitConfig, microBatch: number, patchesPerCell = 4) {
+export function fineTuneStep(config: BeitConfig, microBatch: number, options: FineTuneStepOptions = {}) {
+  const { patchesPerCell = 4, frozen, repeated = false } = options;
   const trace = createTrace();
   const [height, width] = config.imageSize;
-  const pixels = batchInput(trace, "pixel_values", [microBatch, config.numChannels, height, width]);
+  const shape = repeated ? frozenShape(config, frozen!) : [config.numChannels, height, width];
+  const input = batchInput(trace, "pixel_values", [microBatch, ...shape]);
   const targets = batchInput(trace, "targets", [microBatch, config.labels.length]);
   const subset = subsetInputs(trace, config, patchesPerCell);
-  const { logits } = classify(createScope(trace, true), config, pixels, subset);
-  const graphs = trainingGraphs({ loss: softCrossEntropy(logits, targets), logits }, trace.parameters);
+  const scope = createScope(trace, true);
+  const below = frozen === undefined ? undefined : { scope: createScope(trace).child("beit"), blocks: frozen };
+  const logits = repeated
+    ? classifyTokens(scope, config, input, frozen!)
+    : classify(scope, config, input, { subset, frozen: below }).logits;
+  const trained = new Map([...trace.parameters].filter(([name]) => isTrained(name, frozen, config)));
+  const graphs = trainingGraphs({ loss: softCrossEntropy(logits, targets), logits }, trained);
   const noise = [...trace.noise.values()];
   return {
     graphs,

@@ -8,6 +8,7 @@ import { parameterGroups } from "../optim/groups.ts";
 import { openTrainingData } from "./data.ts";
 import type { RunEvent } from "./events.ts";
 import { fineTuneStep, microBatches } from "./fine-tune-step.ts";
+import { createFrozenLoader, frozenBlocks, isRepeated, isTrained } from "./frozen.ts";
 import { type RunResult, runTask } from "./loop.ts";
 import { parseRecipe, type Recipe } from "./recipe.ts";
 import type { RunOptions } from "./run.ts";
@@ -26,7 +27,10 @@ export type TrainResult = RunResult<TrainedModel>;
  * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
  */
 export const train = (dataset: string, recipe: Recipe, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> =>
-  runTask(() => openFineTuning(dataset, recipe), options);
+  runTask(() => openFineTuning(dataset, recipe, options.output), options);
+
+/** File of what frozen blocks make of the pictures, while a run goes. */
+const FROZEN_FEATURES = "frozen-features.tmp";
 
 /** Pictures of 224 px that go through the graph at once: activations stay in the last-level cache (docs/log.md). */
 const PICTURES_AT_ONCE = { narrow: 4, wide: 8 };
@@ -37,16 +41,23 @@ export function picturesAtOnce(imageSize: number, wide: boolean, share = 1): num
   return Math.max(1, Math.round((wide ? PICTURES_AT_ONCE.wide : PICTURES_AT_ONCE.narrow) / area));
 }
 
-/** Opens data and model of a fine-tuning run. */
+/**
+ * Opens data and model of a fine-tuning run.
+ * @param output folder of the run
+ */
 export async function openFineTuning(
   dataset: string,
   recipe: Recipe,
+  output: string,
 ): Promise<Task<TrainedModel, ClassificationMetrics>> {
   const data = await openTrainingData(dataset, recipe);
   const { config, parameters, loaded, from } = await startClassifier(recipe, data.classes);
   const wide = config.hiddenSize >= WIDE;
   const microBatch = microBatchOf(recipe, picturesAtOnce(recipe.imageSize, wide, recipe.patchesPerCell / 4));
-  const step = fineTuneStep(config, microBatch, recipe.patchesPerCell);
+  const { patchesPerCell } = recipe;
+  const frozen = frozenBlocks(recipe, config);
+  const repeated = frozen !== undefined && isRepeated(recipe);
+  const step = fineTuneStep(config, microBatch, { patchesPerCell, frozen, repeated });
   const processor = defaultProcessor(config.imageSize);
   const { augment, labelSmoothing, seed } = recipe;
   return {
@@ -62,12 +73,17 @@ export async function openFineTuning(
       layerDecay: recipe.layerDecay,
       muon: recipe.optimizer === "muon",
       numLayers: config.numLayers,
+      trainable: (name) => isTrained(name, frozen, config),
     }),
     wide,
     microBatch,
     graphs: step.graphs,
     inputs: step.inputs,
-    preparation: { size: config.imageSize, processor, augment, occlusion: data.occlusion },
+    preparation: { size: config.imageSize, processor, augment: augment ?? undefined, occlusion: data.occlusion },
+    ...(repeated && {
+      openLoader: () =>
+        createFrozenLoader({ config, processor, parameters }, data.samples, frozen, `${output}/${FROZEN_FEATURES}`),
+    }),
     microBatches: (batch) => microBatches(batch, step, { config, microBatch, labelSmoothing, seed }),
     model: (values) => ({ config, processor, parameters: values }),
     async evaluate(model) {

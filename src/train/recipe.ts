@@ -45,6 +45,10 @@ export const Recipe = z.strictObject({
   /** Which parameters decay, and how layers are told apart: the original's rules or Hugging Face's Trainer's. */
   tradition: z.enum(["beit", "huggingface"]).default("beit"),
   layerDecay: z.number().positive().max(1).default(1),
+  /** The head and that many of the last blocks are trained, 0 for the head alone; everything when absent. */
+  trainLayers: z.number().int().min(0).optional(),
+  /** Null: pictures are prepared as for evaluation. */
+  augment: settings.augment.nullable(),
   labelSmoothing: z.number().min(0).lt(1).default(0.1),
   /** Patches that a step looks at, of each 2 × 2 cell: 4 is all of them, 1 a quarter of the cost. */
   patchesPerCell: z.number().int().min(1).max(4).default(4),

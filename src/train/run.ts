@@ -77,14 +77,11 @@ export async function openRun<Model, Metrics>(
   try {
     const stepper = keep(await createStepper(task.graphs, task.inputs, layout));
     const updater = keep(await createUpdater(live, task.groups, { threads: layout.workers * layout.threads }));
+    const { samples } = data;
+    const { batchSize, seed } = recipe;
     const loader = keep(
-      await createLoader({
-        ...preparation,
-        samples: data.samples,
-        batchSize: recipe.batchSize,
-        seed: recipe.seed,
-        onError: task.unreadable,
-      }),
+      await (task.openLoader?.() ??
+        createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);
     const { learningRate: base, minLearningRate: final } = recipe;

@@ -32,7 +32,7 @@ export const settings = {
 };
 
 /** What the loop itself reads of a recipe. */
-export type Settings = z.infer<z.ZodObject<typeof settings>>;
+export type Settings = Omit<z.infer<z.ZodObject<typeof settings>>, "augment">;
 
 /**
  * A recipe of some kind from the content of its JSON file.

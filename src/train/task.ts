@@ -1,4 +1,4 @@
-import type { Batch } from "../dataset/loader.ts";
+import type { Batch, Loader } from "../dataset/loader.ts";
 import type { Preparation } from "../dataset/reader.ts";
 import type { TrainingGraphs } from "../graph/training.ts";
 import type { Value } from "../graph/value.ts";
@@ -38,6 +38,8 @@ export interface Task<Model, Metrics> {
   readonly graphs: TrainingGraphs;
   readonly inputs: readonly Value[];
   readonly preparation: Preparation;
+  /** Opens what gives batches of other inputs than prepared pictures. */
+  openLoader?(): Promise<Loader>;
   /** Cuts the batch of a step, counted from 0, into micro-batches. */
   microBatches(batch: Batch, step: number): Promise<readonly MicroBatch[]> | readonly MicroBatch[];
   /** What to tell of a step beside its loss, by name, from what the micro-batches reported. */

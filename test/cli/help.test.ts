@@ -63,6 +63,7 @@ describe("help screens", () => {
         -m, --model <name|folder>   pretrained (default), a preset (tiny, small, base, large) from
                                     scratch, or a model
         --layer-decay <x>           factor on the learning rate per layer
+        --train-layers <k>          train the head and the last k blocks only; 0: the head alone
         --label-fraction <x>        share of the training pictures to use, from 0 to 1
         --holdout-source <name...>  keep these sources out of training and validate on them
         --epochs <n>                passes over the training pictures, fractions too

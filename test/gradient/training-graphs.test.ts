@@ -56,7 +56,7 @@ function subset(c: BeitConfig, batch: number): Traced {
     patches: batchInput(trace, "patches", [3], "int64"),
     positions: batchInput(trace, "positions", [16], "int64"),
   };
-  const { logits } = classify(createScope(trace, true), c, pixels, chosen);
+  const { logits } = classify(createScope(trace, true), c, pixels, { subset: chosen });
   return { trace, loss: softCrossEntropy(logits, batchInput(trace, "targets", [batch, c.labels.length])) };
 }
 

@@ -1,0 +1,105 @@
+import { existsSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { startClassifier, type TrainResult, train } from "../../src/train/fine-tune.ts";
+import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
+import type { RunOptions } from "../../src/train/run.ts";
+import { temporaryFolder, writeShapes } from "./shapes.ts";
+
+const recipe = (changes: object): Recipe =>
+  parseRecipe(
+    {
+      model: "tiny",
+      imageSize: 32,
+      epochs: 2,
+      batchSize: 16,
+      learningRate: 1e-3,
+      warmupEpochs: 0.5,
+      dropPath: 0.1,
+      layerScaleInit: 1,
+      evaluateEvery: 2,
+    },
+    changes,
+    "test",
+  );
+
+let shapes: string;
+const folders: string[] = [];
+const output = () => {
+  const folder = temporaryFolder();
+  folders.push(folder);
+  return join(folder, "run");
+};
+
+beforeAll(async () => {
+  shapes = await writeShapes({ train: 32, validation: 8 });
+  folders.push(shapes);
+});
+afterAll(() => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+async function run(r: Recipe, options: RunOptions, stopAt?: number): Promise<TrainResult> {
+  const abort = new AbortController();
+  const generator = train(shapes, r, { logEvery: 1, ...options, signal: abort.signal });
+  for (;;) {
+    const { value, done } = await generator.next();
+    if (done) return value;
+    if (value.kind === "step" && value.step === stopAt) abort.abort();
+  }
+}
+
+/** Largest difference over the largest value. */
+function farthest(a: Float32Array, b: Float32Array): number {
+  const largest = a.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-12);
+  return a.reduce((most, value, i) => Math.max(most, Math.abs(value - b[i]!)), 0) / largest;
+}
+
+describe("frozen blocks", { timeout: 400_000 }, () => {
+  it("trains the head and the last blocks, and nothing else", async () => {
+    const r = recipe({ trainLayers: 2 });
+    const before = (await startClassifier(r, ["cold", "warm"])).parameters;
+    const { model } = await run(r, { output: output() });
+    const moved = [...model.parameters].filter(([name, { data }]) => farthest(data, before.get(name)!.data) > 0);
+    const blocks = new Set(moved.map(([name]) => /layer\.(\d+)\./.exec(name)?.[1] ?? name));
+    expect([...blocks].sort()).toEqual([
+      "10",
+      "11",
+      "beit.pooler.layernorm.bias",
+      "beit.pooler.layernorm.weight",
+      "classifier.bias",
+      "classifier.weight",
+    ]);
+  });
+
+  // Without augmentation what frozen blocks give is kept; an augmentation that does nothing computes it every time.
+  it.each([0, 2])("%i blocks trained: the same from what is kept as from pixels", async (trainLayers) => {
+    const folder = output();
+    const kept = await run(recipe({ trainLayers, augment: null }), { output: folder });
+    const computed = await run(recipe({ trainLayers, augment: {} }), { output: output() });
+    const before = (await startClassifier(recipe({}), ["cold", "warm"])).parameters;
+    for (const [name, { data }] of kept.model.parameters) {
+      const change = farthest(computed.model.parameters.get(name)!.data, before.get(name)!.data);
+      expect(farthest(computed.model.parameters.get(name)!.data, data), name).toBeLessThanOrEqual(0.02 * change);
+    }
+    expect(kept.state.lossSum).toBeCloseTo(computed.state.lossSum, 3);
+    expect(existsSync(join(folder, "frozen-features.tmp"))).toBe(false);
+  });
+
+  it("resumes bit for bit", async () => {
+    const r = recipe({ trainLayers: 1, augment: null });
+    const whole = await run(r, { output: output() });
+    const folder = output();
+    expect((await run(r, { output: folder }, 3)).interrupted).toBe(true);
+    const resumed = await run(r, { output: folder, resume: true });
+    for (const [name, { data }] of whole.model.parameters) {
+      expect(resumed.model.parameters.get(name)!.data, name).toEqual(data);
+    }
+  });
+
+  it("names the number of blocks where more are to be trained", async () => {
+    await expect(run(recipe({ trainLayers: 13 }), { output: output() })).rejects.toThrow(
+      "trainLayers 13: the model has 12 blocks",
+    );
+  });
+});
