@@ -115,9 +115,9 @@ describe.skipIf(!hasChromium())("agreement", () => {
     LIMIT_MS,
   );
 
-  // Not 1e-3: docs/numerics.md, "In a browser", says what bytes do to a last bit.
+  // A picture near the tie may differ by more: docs/numerics.md, "In a browser".
   it(
-    "int8 labels agree where they are not near a tie, and scores within the form's own noise: bundle, library, page",
+    "int8 labels are equal and scores agree within 1e-3: bundle, library, page",
     async () => {
       const [bundle, library] = [await inBrowser("int8"), await inNode("int8")];
       const service = await startService("int8");
@@ -138,14 +138,13 @@ describe.skipIf(!hasChromium())("agreement", () => {
         const onPage = results.find(({ file }: { file: string }) => file === name).predictions as ClassScore[];
         const expected = probability(library[i]!);
         for (const scores of [bundle[i]!, onPage]) {
-          if (Math.abs(expected - 0.5) > 0.1) expect(scores[0]!.label, name).toBe(library[i]![0]!.label);
+          expect(scores[0]!.label, name).toBe(library[i]![0]!.label);
         }
         expect(probability(onPage), name).toBeCloseTo(probability(bundle[i]!), 6); // the same code in the same browser
         return Math.abs(probability(onPage) - expected);
       });
       console.info(`int8, browser against Node: at most ${Math.max(...differences).toFixed(4)} of a score`);
-      expect(Math.max(...differences)).toBeLessThan(0.05);
-      expect(differences.sort((a, b) => a - b)[Math.floor(differences.length / 2)]).toBeLessThan(0.005);
+      expect(Math.max(...differences)).toBeLessThan(1e-3);
     },
     LIMIT_MS,
   );
