@@ -42,16 +42,21 @@ export function names(text: string): string[] {
   throw new InvalidArgumentError("Expected names separated by commas.");
 }
 
-/** An option's text as numbers by name: `NAME=NUMBER`, separated by commas. */
-export function numbersByName(text: string): ReadonlyMap<string, number> {
+/** An option's text as numbers by name: `NAME=NUMBER`, separated by commas; added to those before, where it comes again. */
+export function numbersByName(
+  text: string,
+  before: ReadonlyMap<string, number> = new Map(),
+): ReadonlyMap<string, number> {
   const pairs = names(text).map((part) => {
     const at = part.lastIndexOf("=");
-    const [name, digits] = [part.slice(0, at), part.slice(at + 1)];
+    const [name, digits] = [part.slice(0, at).trim(), part.slice(at + 1)];
     const value = Number(digits);
-    if (at > 0 && digits.trim() !== "" && Number.isFinite(value)) return [name, value] as const;
+    if (name !== "" && at > 0 && digits.trim() !== "" && Number.isFinite(value)) return [name, value] as const;
     throw new InvalidArgumentError("Expected NAME=NUMBER, separated by commas.");
   });
-  return new Map(pairs);
+  const all = [...before, ...pairs];
+  if (new Set(all.map(([name]) => name)).size === all.length) return new Map(all);
+  throw new InvalidArgumentError("Expected every name once.");
 }
 
 /** An option's text as `all`, or as layers by number. */

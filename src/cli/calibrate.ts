@@ -3,6 +3,7 @@ import type { Model } from "../evaluate/model.ts";
 import { loadClassifier } from "../evaluate/pipeline.ts";
 import { openOutput, say, wantsColor } from "../platform/console.ts";
 import { calibrationRecord, calibrationSentence, formatCalibration } from "../report/calibration.ts";
+import { markdownText } from "../report/markdown.ts";
 import { drawnBy } from "./drawn.ts";
 import { createProgress } from "./progress.ts";
 import { requireFree, type WriteOptions, writeModel } from "./write-model.ts";
@@ -44,6 +45,6 @@ function withCard(result: Calibration): Model {
   const { model } = result;
   const card = model.source.card;
   if (card === undefined) return model;
-  const section = `## Calibration\n\n${calibrationSentence(result)} Losses and calibration errors above are from before.\n`;
+  const section = `## Calibration\n\n${markdownText(calibrationSentence(result))} Figures above are from before.\n`;
   return { ...model, source: { ...model.source, card: `${card.trimEnd()}\n\n${section}` } };
 }

@@ -61,6 +61,13 @@ const MODEL = "model folder (Hugging Face), or a file of weights";
 const precisionOption = (usual: Precision, notes: string) =>
   new Option("--precision <precision>", notes).choices(["auto", "fp32", "int8"]).default(usual);
 
+const dtypeOption = () =>
+  new Option("--dtype <dtype>", "precision of the weights; as stored unless given").choices([
+    "float32",
+    "float16",
+    "bfloat16",
+  ]);
+
 function addEvaluate(program: Command, finished: Finished): void {
   program
     .command("evaluate")
@@ -251,13 +258,7 @@ function addConvert(program: Command, finished: Finished): void {
     .description("write a model of any readable form as a Hugging Face folder")
     .argument("<model>", MODEL)
     .requiredOption("-o, --output <folder>", "model folder to write")
-    .addOption(
-      new Option("--dtype <dtype>", "precision of the weights; as stored unless given").choices([
-        "float32",
-        "float16",
-        "bfloat16",
-      ]),
-    )
+    .addOption(dtypeOption())
     .option("--image-size <px>", "for another input height and width: position tables are resized", wholeNumber(1))
     .option("--force", "write over a model that is there")
     .action(async (model: string, options: ConvertOptions) => {
@@ -296,6 +297,7 @@ function addCalibrate(program: Command, finished: Finished): void {
     .requiredOption("-o, --output <folder>", "model folder to write")
     .option("--split <name>", "its pictures to use (default: validation, drawn where there is none)")
     .option("--shift <label=s>", 'added to logits of classes, e.g. "cat=0.5,dog=-0.2"', numbersByName)
+    .addOption(dtypeOption())
     .option("--force", "write over a model that is there")
     .option("--json", "print JSON")
     .option("--workers <n>", "prediction threads", wholeNumber(1))

@@ -4,6 +4,7 @@ import { modelFolderContent, storedDType } from "../evaluate/convert.ts";
 import type { Model } from "../evaluate/model.ts";
 import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
+import { readText } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
 
 /** Where a model is written. */
@@ -23,17 +24,29 @@ export async function requireFree({ output, force = false }: WriteOptions): Prom
 /** Writes a model as a Hugging Face folder and says so, with what did not come along and what is there of an earlier model. */
 export async function writeModel(model: Model, options: WriteOptions): Promise<void> {
   const { output, dtype = storedDType(model) } = options;
-  await writeFolder(output, modelFolderContent(model, dtype));
+  const recipe = `${model.name}/recipe.json`; // tells how train and validation were drawn apart
+  const extra: Record<string, string> =
+    (await pathKind(recipe)) === "file" ? { "recipe.json": await readText(recipe) } : {};
+  await writeFolder(output, { ...modelFolderContent(model, dtype), extra });
   for (const line of await remarks(model, output)) say(`beit: ${line}`);
   say(`beit: wrote ${output}: ${model.config.imageSize.join(" x ")} px, ${dtype}`);
 }
 
 async function remarks({ source, name }: Model, output: string): Promise<string[]> {
-  const stale = (await pathKind(`${output}/onnx`)) !== undefined;
+  const stale = await Promise.all(
+    [
+      ["model.onnx", `beit export ${output}`],
+      ["model_quantized.onnx", `beit quantize ${output} --calibrate DATASET`],
+    ].map(async ([file, command]) =>
+      (await pathKind(`${output}/onnx/${file}`))
+        ? [`${output}/onnx/${file} is of the model before: write it anew with ${command}`]
+        : [],
+    ),
+  );
   return [
     ...(source.unused.length > 0
       ? [`${name}: not written, as this model has no use for them: ${source.unused.join(", ")}`]
       : []),
-    ...(stale ? [`${output}/onnx is of the model before: write it anew with beit export ${output}`] : []),
+    ...stale.flat(),
   ];
 }

@@ -37,7 +37,7 @@ export interface Calibration {
  * @see Guo et al. 2017, "On Calibration of Modern Neural Networks"; Menon et al. 2021, "Long-tail learning via logit
  * adjustment", for the shift.
  * @throws BeitError as `scoreDataset`; `dataset/too-few`; `calibrate/unknown-class`; `calibrate/no-temperature` when no
- * temperature is best, since all answers are right or none is better than chance
+ * temperature is best, since all answers are right or none is better than chance; with a shift it is 1 then
  */
 export async function calibrateClassifier(
   model: Model,
@@ -47,8 +47,9 @@ export async function calibrateClassifier(
   const shift = shiftOf(model, options.shift ?? new Map());
   const result = await scoreDataset(model, dataset, { ...options, split: options.split ?? "validation" });
   const { calibration, rest } = drawCalibration(result.samples, result.samples.length, options.seed ?? 42);
-  const { temperature, at_bound } = fitTemperature(rowsOf(result, new Set(calibration)));
-  if (at_bound) {
+  const fit = fitTemperature(rowsOf(result, new Set(calibration)));
+  const temperature = fit.at_bound ? 1 : fit.temperature;
+  if (fit.at_bound && !shift.some((value) => value !== 0)) {
     const message = `no temperature is best for ${calibration.length} pictures of ${result.split}`;
     throw new BeitError(
       "calibrate/no-temperature",

@@ -39,15 +39,24 @@ export async function createRowFile(path: string, rowLength: number): Promise<Ro
       }
     },
     async read(row, values) {
-      for (let at = 0; at < bytes; ) {
-        const { bytesRead } = await file.read(view(values), at, bytes - at, row * bytes + at);
-        if (bytesRead === 0) throw new BeitError("file/unreadable", `${path}: became shorter while it was in use`);
-        at += bytesRead;
+      try {
+        for (let at = 0; at < bytes; ) {
+          const { bytesRead } = await file.read(view(values), at, bytes - at, row * bytes + at);
+          if (bytesRead === 0) throw new Error("it became shorter while it was in use");
+          at += bytesRead;
+        }
+      } catch (error) {
+        throw new BeitError("file/unreadable", `${path}: cannot be read: ${fileReason(error)}`, { cause: error });
       }
     },
     async close() {
-      await file.close();
-      await rm(path, { force: true });
+      try {
+        await file.close();
+      } catch (error) {
+        throw unwritable(error);
+      } finally {
+        await rm(path, { force: true });
+      }
     },
   };
 }

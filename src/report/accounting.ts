@@ -25,6 +25,8 @@ export interface TrainingRun {
   readonly parameters: number;
   /** Multiply-accumulates of one forward pass of one image. */
   readonly forwardMacs: number;
+  /** Multiply-accumulates of a training step, an image; three forward passes when absent. */
+  readonly stepMacs?: number;
   /** Mean training loss over the steps done. */
   readonly trainLoss: number;
 }
@@ -38,7 +40,7 @@ export interface MeasuredRun {
   readonly images_per_second: number;
   readonly steps_per_second: number;
   readonly seconds_per_step: number;
-  /** Floating-point operations of one training step per image: forward MACs × 2 × 3. */
+  /** Floating-point operations of one training step per image: MACs × 2. */
   readonly flop_per_image: number;
   readonly total_flop: number;
   readonly flop_per_second: number;
@@ -59,11 +61,11 @@ export function trainerMetricsOf(run: TrainingRun): TrainerMetrics {
 
 /**
  * True rates and arithmetic. A multiply-accumulate is 2 operations; the backward pass costs twice the forward one
- * (gradients of inputs and of weights), so a training step is 3 forwards.
+ * (gradients of inputs and of weights), so a training step is 3 forwards unless a part is frozen.
  */
 export function measuredRun(run: TrainingRun): MeasuredRun {
   const seconds = run.runtimeSeconds - (run.pausedSeconds ?? 0);
-  const flopPerImage = run.forwardMacs * 2 * 3;
+  const flopPerImage = (run.stepMacs ?? 3 * run.forwardMacs) * 2;
   return {
     train_images: run.images,
     train_steps: run.steps,

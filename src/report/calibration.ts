@@ -1,6 +1,6 @@
 import type { Calibration } from "../evaluate/calibrate.ts";
 import { countText, decimalText } from "./numbers.ts";
-import { formatTable, type TextStyle } from "./table.ts";
+import { formatTable, type TextStyle, visibleText } from "./table.ts";
 
 const headline = ({ before, after }: Calibration) =>
   ({ before, after }) as const satisfies Record<string, Calibration["before"]>;
@@ -46,5 +46,5 @@ export function formatCalibration(result: Calibration, style: TextStyle = {}): s
       decimalText(x),
     ),
   ]);
-  return `${formatTable([{ title: "" }, ...columns], rows, style)}\n\n${calibrationSentence(result)}`;
+  return `${formatTable([{ title: "" }, ...columns], rows, style)}\n\n${visibleText(calibrationSentence(result))}`;
 }

@@ -1,3 +1,4 @@
+import type { BeitConfig } from "../beit/config.ts";
 import { serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
@@ -7,6 +8,7 @@ import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
 import { stepsPerEpoch } from "../train/data.ts";
 import type { TrainResult } from "../train/fine-tune.ts";
+import { frozenBlocks, isRepeated } from "../train/frozen.ts";
 import { type Recipe, stagesOf } from "../train/recipe.ts";
 import type { StageResults } from "../train/stages.ts";
 import { formatAccounting, type TrainingRun, trainerMetricsOf } from "./accounting.ts";
@@ -122,9 +124,24 @@ function trainingRun({ stage, result: { model, data, state, totalSteps } }: Last
     images: state.step * stage.batchSize,
     pixelsPerImage: config.numChannels * height * width,
     parameters: parameterTotal(model),
-    forwardMacs: forwardMacs(config, config.imageSize, stage.patchesPerCell),
+    ...macsOf(config, stage, data.samples.length / (state.step * stage.batchSize)),
     trainLoss: state.lossSum / Math.max(1, state.step),
   };
+}
+
+/**
+ * Multiply-accumulates of a picture: forwards, and of a step, which goes through frozen blocks once or, where what they give
+ * is kept, once for each different picture.
+ * @param different share of different pictures in all that were trained on, or more than 1
+ */
+function macsOf(config: BeitConfig, stage: Recipe, different: number): Pick<TrainingRun, "forwardMacs" | "stepMacs"> {
+  const macs = (of: BeitConfig) => forwardMacs(of, of.imageSize, stage.patchesPerCell);
+  const all = macs(config);
+  const frozen = frozenBlocks(stage, config);
+  if (frozen === undefined) return { forwardMacs: all };
+  const below = macs({ ...config, numLayers: frozen, labels: [] });
+  const times = isRepeated(stage) ? Math.min(1, different) : 1;
+  return { forwardMacs: all, stepMacs: 3 * (all - below) + times * below };
 }
 
 /** The files that Trainer writes, by name, and the recipe. */

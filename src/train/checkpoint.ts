@@ -108,7 +108,7 @@ export const BEST = "best";
 export async function removeLeftovers(folder: string): Promise<void> {
   for (const place of [folder, `${folder}/${BEST}`]) {
     for (const name of await namesIn(place)) {
-      if (/^(checkpoint-\d+|\..+)\.[0-9a-f]+\.tmp$/.test(name)) await removePath(`${place}/${name}`);
+      if (/^((checkpoint-\d+|\..+)\.[0-9a-f]+|frozen-features)\.tmp$/.test(name)) await removePath(`${place}/${name}`);
     }
   }
 }

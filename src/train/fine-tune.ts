@@ -81,8 +81,13 @@ export async function openFineTuning(
     inputs: step.inputs,
     preparation: { size: config.imageSize, processor, augment: augment ?? undefined, occlusion: data.occlusion },
     ...(repeated && {
-      openLoader: () =>
-        createFrozenLoader({ config, processor, parameters }, data.samples, frozen, `${output}/${FROZEN_FEATURES}`),
+      openLoader: (values: TrainedModel["parameters"]) =>
+        createFrozenLoader(
+          { config, processor, parameters: values },
+          data.samples,
+          frozen,
+          `${output}/${FROZEN_FEATURES}`,
+        ),
     }),
     microBatches: (batch) => microBatches(batch, step, { config, microBatch, labelSmoothing, seed }),
     model: (values) => ({ config, processor, parameters: values }),

@@ -11,7 +11,7 @@ import type { Recipe } from "./recipe.ts";
 
 /** Blocks that are not trained, from the first; undefined when everything is. @throws BeitError `recipe/invalid` */
 export function frozenBlocks({ trainLayers }: Pick<Recipe, "trainLayers">, config: BeitConfig): number | undefined {
-  if (trainLayers === undefined) return undefined;
+  if (trainLayers === undefined || trainLayers === null) return undefined;
   if (trainLayers <= config.numLayers) return config.numLayers - trainLayers;
   throw new BeitError("recipe/invalid", `trainLayers ${trainLayers}: the model has ${config.numLayers} blocks`);
 }
@@ -51,11 +51,14 @@ export async function createFrozenLoader(
   path: string,
 ): Promise<Loader> {
   const pool = frozen === model.config.numLayers ? "concat" : "tokens";
-  const described = { ...model, name: path, task: "classification" as const };
-  const extractor = await createFeatureExtractor(described, { pool, layer: frozen });
   const [tokens, width] = frozenShape(model.config, frozen);
   const length = tokens * width;
   const file = await createRowFile(path, length);
+  const described = { ...model, name: path, task: "classification" as const };
+  const extractor = await createFeatureExtractor(described, { pool, layer: frozen }).catch(async (error) => {
+    await file.close();
+    throw error;
+  });
   const kept = new Set<number>();
   const meter = createMeter(1);
 

@@ -41,9 +41,12 @@ export async function* runTask<Model, Metrics>(
     yield { kind: "start", ...describeStart(run) };
     return yield* trainSteps(run, options);
   } finally {
-    await run?.close();
-    await task?.close();
-    await unlock();
+    try {
+      await run?.close();
+      await task?.close();
+    } finally {
+      await unlock();
+    }
   }
 }
 

@@ -45,8 +45,8 @@ export const Recipe = z.strictObject({
   /** Which parameters decay, and how layers are told apart: the original's rules or Hugging Face's Trainer's. */
   tradition: z.enum(["beit", "huggingface"]).default("beit"),
   layerDecay: z.number().positive().max(1).default(1),
-  /** The head and that many of the last blocks are trained, 0 for the head alone; everything when absent. */
-  trainLayers: z.number().int().min(0).optional(),
+  /** The head and that many of the last blocks are trained, 0 for the head alone; everything when null or absent. */
+  trainLayers: z.number().int().min(0).nullable().optional(),
   /** Null: pictures are prepared as for evaluation. */
   augment: settings.augment.nullable(),
   labelSmoothing: z.number().min(0).lt(1).default(0.1),

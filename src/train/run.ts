@@ -80,7 +80,7 @@ export async function openRun<Model, Metrics>(
     const { samples } = data;
     const { batchSize, seed } = recipe;
     const loader = keep(
-      await (task.openLoader?.() ??
+      await (task.openLoader?.(live.parameters) ??
         createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);

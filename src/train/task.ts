@@ -38,8 +38,8 @@ export interface Task<Model, Metrics> {
   readonly graphs: TrainingGraphs;
   readonly inputs: readonly Value[];
   readonly preparation: Preparation;
-  /** Opens what gives batches of other inputs than prepared pictures. */
-  openLoader?(): Promise<Loader>;
+  /** Opens what gives batches of other inputs than prepared pictures, by the parameters that a run goes on from. */
+  openLoader?(parameters: Parameters): Promise<Loader>;
   /** Cuts the batch of a step, counted from 0, into micro-batches. */
   microBatches(batch: Batch, step: number): Promise<readonly MicroBatch[]> | readonly MicroBatch[];
   /** What to tell of a step beside its loss, by name, from what the micro-batches reported. */

@@ -2,11 +2,11 @@ import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { startClassifier, type TrainResult, train } from "../../src/train/fine-tune.ts";
-import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
+import { parseRecipe, type Recipe, stagesOf } from "../../src/train/recipe.ts";
 import type { RunOptions } from "../../src/train/run.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";
 
-const recipe = (changes: object): Recipe =>
+const recipe = (changes: Readonly<Record<string, unknown>>): Recipe =>
   parseRecipe(
     {
       model: "tiny",
@@ -39,12 +39,22 @@ afterAll(() => {
   for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-async function run(r: Recipe, options: RunOptions, stopAt?: number): Promise<TrainResult> {
+/** Whether what frozen blocks give is kept in this folder. */
+const keeps = (folder: string) => existsSync(join(folder, "frozen-features.tmp"));
+
+/** Runs to the end (or until `stopAt`); `kept` tells of every step whether features are kept then. */
+async function run(
+  r: Recipe,
+  options: RunOptions,
+  stopAt?: number,
+): Promise<TrainResult & { readonly kept: readonly boolean[] }> {
+  const kept: boolean[] = [];
   const abort = new AbortController();
   const generator = train(shapes, r, { logEvery: 1, ...options, signal: abort.signal });
   for (;;) {
     const { value, done } = await generator.next();
-    if (done) return value;
+    if (done) return { ...value, kept };
+    if (value.kind === "step") kept.push(keeps(options.output));
     if (value.kind === "step" && value.step === stopAt) abort.abort();
   }
 }
@@ -73,17 +83,27 @@ describe("frozen blocks", { timeout: 400_000 }, () => {
   });
 
   // Without augmentation what frozen blocks give is kept; an augmentation that does nothing computes it every time.
-  it.each([0, 2])("%i blocks trained: the same from what is kept as from pixels", async (trainLayers) => {
+  it.each<Readonly<Record<string, unknown>>>([
+    { trainLayers: 0 },
+    { trainLayers: 2 },
+    { trainLayers: 1, optimizer: "adamw", ema: 0.9, balance: { by: ["label"] } },
+  ])("the same from what is kept as from pixels: %o", async (changes) => {
     const folder = output();
-    const kept = await run(recipe({ trainLayers, augment: null }), { output: folder });
-    const computed = await run(recipe({ trainLayers, augment: {} }), { output: output() });
+    const kept = await run(recipe({ ...changes, augment: null }), { output: folder });
+    const computed = await run(recipe({ ...changes, augment: {} }), { output: output() });
+    expect([new Set(kept.kept), new Set(computed.kept)]).toEqual([new Set([true]), new Set([false])]);
+    expect(keeps(folder)).toBe(false);
     const before = (await startClassifier(recipe({}), ["cold", "warm"])).parameters;
     for (const [name, { data }] of kept.model.parameters) {
       const change = farthest(computed.model.parameters.get(name)!.data, before.get(name)!.data);
       expect(farthest(computed.model.parameters.get(name)!.data, data), name).toBeLessThanOrEqual(0.02 * change);
     }
     expect(kept.state.lossSum).toBeCloseTo(computed.state.lossSum, 3);
-    expect(existsSync(join(folder, "frozen-features.tmp"))).toBe(false);
+  });
+
+  it("lifts the freeze in a later stage", () => {
+    const [first, second] = stagesOf(recipe({ trainLayers: 0, later: [{ trainLayers: null }] }), "test");
+    expect([first!.trainLayers, second!.trainLayers]).toEqual([0, null]);
   });
 
   it("resumes bit for bit", async () => {

@@ -134,7 +134,7 @@ describe.skipIf(!hasChromium())("agreement", () => {
       const { results } = JSON.parse(await readFile(await download.path(), "utf8"));
       await tab.context().close();
       await service.close();
-      const differences = pictures.names.flatMap((name, i) => {
+      const differences = pictures.names.map((name, i) => {
         const onPage = results.find(({ file }: { file: string }) => file === name).predictions as ClassScore[];
         const expected = probability(library[i]!);
         for (const scores of [bundle[i]!, onPage]) {
