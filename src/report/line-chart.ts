@@ -38,11 +38,12 @@ export function lineChart(chart: LineChart): string {
   const yTicks = ticks(yLow, yHigh, 5, chart.yRange === undefined);
   const xTicks = ticks(xLow, xHigh, 6, false);
   const left = 26 + Math.max(...yTicks.labels.map((label) => textWidthPx(label))) + (chart.yLabel ? 20 : 0);
-  const box = { left, right: width - 20, top: 62, bottom: height - 50 };
+  const key = legend(series, 16, width - 12);
+  const box = { left, right: width - 20, top: 62 + LEGEND_ROW * (key.rows - 1), bottom: height - 50 };
   const x = linear([xTicks.low, xTicks.high], [box.left, box.right]);
   const y = linear([yTicks.low, yTicks.high], [box.bottom, box.top]);
   const body = [
-    legend(series, 16),
+    key.markup,
     yAxis(yTicks, y, box),
     xAxis(xTicks, x, box),
     textAt((box.left + box.right) / 2, height - 12, chart.xLabel, { "text-anchor": "middle", opacity: 0.75 }),
@@ -94,16 +95,24 @@ function sideLabel(text: string, y: number): string {
   });
 }
 
-function legend(series: readonly Series[], left: number): string {
-  let at = left;
+const LEGEND_ROW = 19; // px
+
+/** Names of the lines beside each other, in as many rows as they need. */
+function legend(series: readonly Series[], left: number, right: number): { markup: string; rows: number } {
+  let [at, row] = [left, 0];
   const entries = series.flatMap((line, i) => {
     if (line.faint) return [];
-    const start = at;
-    at += 26 + textWidthPx(line.name) + 20;
+    const length = 26 + textWidthPx(line.name);
+    if (at > left && at + length > right) [at, row] = [left, row + 1];
+    const [start, y] = [at, 42 + LEGEND_ROW * row];
+    at += length + 20;
     const stroke = { stroke: colorOf(line, i), "stroke-width": 3, "stroke-dasharray": line.dashed ? "5 3" : undefined };
-    return [element("path", { d: `M${hundredths(start)} 42h18`, ...stroke }) + textAt(start + 26, 46, line.name)];
+    return [
+      element("path", { d: `M${hundredths(start)} ${hundredths(y)}h18`, ...stroke }) +
+        textAt(start + 26, y + 4, line.name),
+    ];
   });
-  return entries.join("");
+  return { markup: entries.join(""), rows: row + 1 };
 }
 
 function lineOf({ points, dashed, faint, markers }: Series, color: string, x: Scale, y: Scale): string {

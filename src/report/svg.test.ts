@@ -3,7 +3,7 @@ import { ticks } from "./axis.ts";
 import { barChart } from "./bar-chart.ts";
 import { heatMap } from "./heat-map.ts";
 import { lineChart, smoothed } from "./line-chart.ts";
-import { element, escapeMarkup } from "./svg.ts";
+import { element, escapeMarkup, textWidthPx } from "./svg.ts";
 
 /** Fails on markup whose tags do not nest or that holds a number gone wrong. */
 function expectWellFormed(markup: string): void {
@@ -50,6 +50,23 @@ describe("element", () => {
 });
 
 describe("lineChart", () => {
+  it("keeps every name of the legend inside, in further rows where one is too short", () => {
+    const named = Array.from({ length: 6 }, (_, i) => ({
+      name: `a rather long name ${i}`,
+      points: [[0, 0.5]] as const,
+    }));
+    const svg = lineChart({ title: "t", xLabel: "x", series: named, yRange: [0, 1] });
+    const places = [...svg.matchAll(/<text x="([\d.]+)" y="([\d.]+)"[^>]*>a rather/g)].map(([, x, y]) => [
+      Number(x),
+      Number(y),
+    ]);
+    expect(places).toHaveLength(6);
+    for (const [x] of places) expect(x! + textWidthPx("a rather long name 0")).toBeLessThan(520);
+    expect(new Set(places.map(([, y]) => y)).size).toBe(3); // two in a row
+    const top = Math.min(...[...svg.matchAll(/M[\d.]+ ([\d.]+)H/g)].map(([, y]) => Number(y)));
+    expect(top).toBeGreaterThan(Math.max(...places.map(([, y]) => y!)));
+  });
+
   const series = [
     {
       name: "loss <1>",
