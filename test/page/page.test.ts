@@ -49,7 +49,7 @@ describe.skipIf(!hasChromium())("page", () => {
     const card = page.getByRole("article");
     await card.locator(".verdict").waitFor();
     expect(await card.locator(".verdict").textContent()).toBe("with mask");
-    expect(await card.locator(".value").allTextContents()).toEqual(["98.6 %", "1.4 %"]);
+    expect(await card.locator(".value").allTextContents()).toEqual(["99.3 %", "0.7 %"]);
 
     await card.getByRole("button", { name: "Show what it looked at" }).click();
     await card.getByRole("img", { name: /Heat-map/ }).waitFor();
