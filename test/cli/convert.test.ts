@@ -115,7 +115,9 @@ describe("what lies there already", () => {
     expect(readFileSync(join(folder, "model.safetensors")).equals(before)).toBe(true);
     const forced = await beit(["convert", source, "-o", folder, "--force"]);
     expect(forced.code).toBe(0);
-    expect(forced.stderr).toContain(`${folder}/onnx/model.onnx is of the model before: write it anew with beit export ${folder}`);
+    expect(forced.stderr).toContain(
+      `${folder}/onnx/model.onnx is of the model before: write it anew with beit export ${folder}`,
+    );
     expect((await loadModel(folder)).source.dtypes).toEqual(["float32"]);
   });
 
