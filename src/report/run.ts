@@ -1,5 +1,4 @@
-import type { BeitConfig } from "../beit/config.ts";
-import { serializeConfig } from "../beit/config.ts";
+import { type BeitConfig, serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
 import { inferenceModel } from "../evaluate/inference.ts";
