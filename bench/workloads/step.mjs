@@ -12,7 +12,7 @@ import { fineTuneStep, microBatches } from "../../dist/train/fine-tune-step.js";
 import { parsePretrainRecipe } from "../../dist/train/pretrain-recipe.js";
 import { maskedMicroBatches, maskingOf, tracePretraining } from "../../dist/train/pretrain-step.js";
 import { parseRecipe } from "../../dist/train/recipe.js";
-import { createStepper } from "../../dist/train/stepper.js";
+import { createStepper, shareAll } from "../../dist/train/stepper.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";
 
 const WARM_UP = 5; // steps: the first ones take their memory from the system, up to 0.2 s each
@@ -78,8 +78,8 @@ function pretraining({ preset, batch, microBatch }) {
 /** `mode` of a run: "data" reads its batch from `folder`, anything else uses the same pixels again. */
 export async function load({ batch, workers, threads, folder, masked = false, ...what }) {
   const { graphs, inputs, config, recipe, task, cut } = (masked ? pretraining : fineTuning)({ batch, ...what });
-  const stepper = await createStepper(graphs, inputs, { workers, threads });
-  const parameters = parametersOf(config, task);
+  const parameters = shareAll(parametersOf(config, task));
+  const stepper = await createStepper(graphs, inputs, parameters, { workers, threads });
   const groups = parameterGroups(parameters, { ...recipe, tradition: "beit", numLayers: config.numLayers });
   const moments = zeroMoments(parameters, groups);
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 2);
@@ -97,7 +97,7 @@ export async function load({ batch, workers, threads, folder, masked = false, ..
     const read = mode === "data" ? (await batches.next()).value : same;
     const arrived = performance.now();
     const micros = cut(read);
-    const { gradients, timings } = await stepper.step(parameters, micros);
+    const { gradients, timings } = await stepper.step(micros);
     const back = performance.now();
     const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
     const gradScale = clipCoefficient(globalNorm(named.values()) / micros.length, recipe.clipNorm) / micros.length;

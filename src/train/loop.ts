@@ -8,7 +8,6 @@ import { epochPlan, type TrainingData } from "./data.ts";
 import type { RunEvent, StartReport, StepReport } from "./events.ts";
 import { createMeter, type Measured } from "./meter.ts";
 import { currentModel, openRun, type Run, type RunOptions } from "./run.ts";
-import { copyAll } from "./state.ts";
 import type { MicroBatch } from "./stepper.ts";
 import type { Task } from "./task.ts";
 
@@ -148,7 +147,7 @@ async function takeStep<Model, Metrics>(run: Run<Model, Metrics>, micros: readon
   const { recipe } = task;
   const { state } = live;
   const learningRate = run.rate(state.step);
-  const { reports, gradients } = await run.stepper.step(live.parameters, micros);
+  const { reports, gradients } = await run.stepper.step(micros);
   const loss = mean(reports.map((outputs) => outputs.loss![0]!));
   const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
   const gradientNorm = globalNorm(named.values()) / micros.length; // sums over micro-batches, of which the loss is the mean
@@ -190,7 +189,8 @@ function requireFinite(
 async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: string): Promise<RunEvent<Metrics>> {
   const { task, live } = run;
   const { state } = live;
-  const { metrics, figures, value } = await task.evaluate(currentModel(run));
+  const model = currentModel(run);
+  const { metrics, figures, value } = await task.evaluate(model);
   if (!Number.isFinite(value)) {
     const message = `step ${state.step}: no figure of the held-out pictures: can any of them be read?`;
     throw new BeitError("train/not-measured", message);
@@ -199,7 +199,7 @@ async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: str
   const best = before === undefined || (task.lessIsBetter ? value < before : value > before);
   if (best) {
     state.best = { step: state.step, value };
-    run.best = task.model(copyAll(live.average ?? live.parameters));
+    run.best = model;
     await task.save(`${output}/${BEST}`, run.best);
   }
   const epoch = state.step / run.perEpoch;

@@ -3,8 +3,8 @@ import { type Schedule, schedule } from "../optim/schedule.ts";
 import { coreCount } from "../platform/machine.ts";
 import { BEST, type RunState } from "./checkpoint.ts";
 import { stepsPerEpoch } from "./data.ts";
-import { freshState, type Live, resumeFrom } from "./state.ts";
-import { createStepper, type Stepper } from "./stepper.ts";
+import { copyAll, freshState, type Live, resumeFrom } from "./state.ts";
+import { createStepper, type Stepper, shareAll } from "./stepper.ts";
 import type { Task } from "./task.ts";
 import { createUpdater, type Updater } from "./updater.ts";
 
@@ -66,7 +66,8 @@ export async function openRun<Model, Metrics>(
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
   const layout = layoutOf(task, options, resumed?.state.layout);
-  const live = resumed ?? freshState(task, layout);
+  const begun = resumed ?? freshState(task, layout);
+  const live = { ...begun, parameters: shareAll(begun.parameters) };
   const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => void (await Promise.all(opened.map((part) => part.close())));
@@ -75,12 +76,12 @@ export async function openRun<Model, Metrics>(
     return part;
   };
   try {
-    const stepper = keep(await createStepper(task.graphs, task.inputs, layout));
+    const stepper = keep(await createStepper(task.graphs, task.inputs, live.parameters, layout));
     const updater = keep(await createUpdater(live, task.groups, { threads: layout.workers * layout.threads }));
     const { samples } = data;
     const { batchSize, seed } = recipe;
     const loader = keep(
-      await (task.openLoader?.(live.parameters) ??
+      await (task.openLoader?.(begun.parameters) ??
         createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);
@@ -93,6 +94,6 @@ export async function openRun<Model, Metrics>(
   }
 }
 
-/** The model that is evaluated and kept: the moving average where there is one. */
+/** A copy of the model that is evaluated and kept: the moving average where there is one. */
 export const currentModel = <Model, Metrics>({ task, live }: Run<Model, Metrics>): Model =>
-  task.model(live.average ?? live.parameters);
+  task.model(copyAll(live.average ?? live.parameters));
