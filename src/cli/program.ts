@@ -1,25 +1,14 @@
 import { Command, Option } from "commander";
 import type { Precision } from "../evaluate/quantized.ts";
 import { packageVersion } from "../platform/package.ts";
-import {
-  layerNumbers,
-  names,
-  numbersByName,
-  poolings,
-  portNumber,
-  positiveNumber,
-  share,
-  wholeNumber,
-} from "./arguments.ts";
-import type { CalibrateCommandOptions } from "./calibrate.ts";
-import type { ConvertOptions } from "./convert.ts";
+import { layerNumbers, names, poolings, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { FeaturesOptions } from "./features.ts";
+import { addAverage, addCalibrate, addConvert, addExport, addQuantize, MODEL } from "./model-commands.ts";
 import type { PageOptions } from "./page.ts";
 import type { PredictOptions } from "./predict.ts";
 import type { ProbeCommandOptions } from "./probe.ts";
-import type { QuantizeCommandOptions } from "./quantize.ts";
 import type { ServeOptions } from "./serve.ts";
 import { shard } from "./shard.ts";
 import { addPretrain, addTokenizer, addTrain, type Finished } from "./train-commands.ts";
@@ -46,6 +35,7 @@ export function createProgram(finished: Finished = () => undefined): Command {
     addInfo,
     addForward,
     addConvert,
+    addAverage,
     addExport,
     addCalibrate,
     addQuantize,
@@ -56,17 +46,8 @@ export function createProgram(finished: Finished = () => undefined): Command {
   return program;
 }
 
-const MODEL = "model folder (Hugging Face), or a file of weights";
-
 const precisionOption = (usual: Precision, notes: string) =>
   new Option("--precision <precision>", notes).choices(["auto", "fp32", "int8"]).default(usual);
-
-const dtypeOption = () =>
-  new Option("--dtype <dtype>", "precision of the weights; as stored unless given").choices([
-    "float32",
-    "float16",
-    "bfloat16",
-  ]);
 
 function addEvaluate(program: Command, finished: Finished): void {
   program
@@ -249,91 +230,6 @@ function addForward(program: Command, finished: Finished): void {
     .action(async (model: string, input: string, output: string, options: { outputs?: string[] }) => {
       const { runForward } = await import("./forward.ts");
       finished(await runForward(model, input, output, options));
-    });
-}
-
-function addConvert(program: Command, finished: Finished): void {
-  program
-    .command("convert")
-    .description("write a model of any readable form as a Hugging Face folder")
-    .argument("<model>", MODEL)
-    .requiredOption("-o, --output <folder>", "model folder to write")
-    .addOption(dtypeOption())
-    .option("--image-size <px>", "for another input height and width: position tables are resized", wholeNumber(1))
-    .option("--force", "write over a model that is there")
-    .action(async (model: string, options: ConvertOptions) => {
-      const { runConvert } = await import("./convert.ts");
-      finished(await runConvert(model, options));
-    });
-}
-
-function addExport(program: Command, finished: Finished): void {
-  program
-    .command("export")
-    .description("write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits")
-    .argument("<model>", MODEL)
-    .option("-o, --output <file>", "file to write (default: onnx/model.onnx in the model folder)")
-    .action(async (model: string, options: { output?: string }) => {
-      const { runExport } = await import("./export.ts");
-      finished(await runExport(model, options));
-    });
-}
-
-const CALIBRATE_NOTES = `
-A temperature, fitted on half of the split's pictures, goes into the last layer: answers stay as they are, scores come to
-mean what they say. --shift changes answers: s for a class multiplies its odds by e^s, for a class that is more frequent,
-or more easily missed, where the model will be used. Both forms are measured on the other half. An int8 form is made anew
-afterwards.
-
-Example:
-  beit calibrate runs/photos photos -o models/photos`;
-
-function addCalibrate(program: Command, finished: Finished): void {
-  program
-    .command("calibrate")
-    .description("write a classifier whose scores are probabilities: a temperature fitted on a labelled folder")
-    .argument("<model>", MODEL)
-    .argument("<dataset>", "labelled folder of images, as for evaluate")
-    .requiredOption("-o, --output <folder>", "model folder to write")
-    .option("--split <name>", "its pictures to use (default: validation, drawn where there is none)")
-    .option("--shift <label=s>", 'added to logits of classes, e.g. "cat=0.5,dog=-0.2"', numbersByName)
-    .addOption(dtypeOption())
-    .option("--force", "write over a model that is there")
-    .option("--json", "print JSON")
-    .option("--workers <n>", "prediction threads", wholeNumber(1))
-    .addHelpText("after", CALIBRATE_NOTES)
-    .action(async (model: string, dataset: string, options: CalibrateCommandOptions) => {
-      const { runCalibrate } = await import("./calibrate.ts");
-      finished(await runCalibrate(model, dataset, options));
-    });
-}
-
-const QUANTIZE_NOTES = `
-Half of the split or 512 of its pictures, whichever is less, choose ranges and what stays in float32; the report is
-measured on the others. It lies beside the model as onnx/quantization.json. predict uses int8 from 99.5 % agreement on.
-
-Example:
-  beit quantize runs/photos --calibrate photos`;
-
-function addQuantize(program: Command, finished: Finished): void {
-  program
-    .command("quantize")
-    .description("write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx")
-    .argument("<model>", "model folder (Hugging Face)")
-    .requiredOption("--calibrate <dataset>", "labelled folder of images")
-    .option("--split <name>", "its pictures to use (default: validation, drawn where there is none)")
-    .option("--pictures <n>", "most pictures to choose by (default: 512)", wholeNumber(1))
-    .addOption(
-      new Option("--activations <method>", "how ranges are found: from the pictures, or anew for every batch")
-        .choices(["percentile", "entropy", "dynamic"])
-        .default("percentile"),
-    )
-    .option("--agreement <x>", "share of answers that should stay the same, from 0 to 1 (default: 0.999)", share)
-    .option("--json", "print JSON")
-    .addHelpText("after", QUANTIZE_NOTES)
-    .action(async (model: string, options: QuantizeCommandOptions) => {
-      const { runQuantize } = await import("./quantize.ts");
-      finished(await runQuantize(model, options));
     });
 }
 

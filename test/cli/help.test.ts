@@ -33,6 +33,7 @@ describe("help screens", () => {
       info: show a model's configuration, parameters, arithmetic, labels and origin
       forward: run a model on tensors and write named tensors, to compare implementations
       convert: write a model of any readable form as a Hugging Face folder
+      average: write the mean of the weights of several models that began from the same ones
       export: write a classifier as ONNX: pixel_values [batch, 3, H, W] to logits
       calibrate: write a classifier whose scores are probabilities: a temperature fitted on a labelled folder
       quantize: write a classifier's int8 form and measure what it costs: onnx/model_quantized.onnx

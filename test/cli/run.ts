@@ -80,13 +80,19 @@ export const smallConfig: BeitConfig = parseConfig(
 /** Writes a small model with random weights, half-precision unless said otherwise. */
 export async function writeModel(
   folder: string,
-  options: { config?: BeitConfig; task?: Task; dtype?: "float32" | "float16" | "bfloat16"; card?: string } = {},
+  options: {
+    config?: BeitConfig;
+    task?: Task;
+    dtype?: "float32" | "float16" | "bfloat16";
+    card?: string;
+    seed?: number;
+  } = {},
 ): Promise<string> {
-  const { config = smallConfig, task = "classification", dtype = "float16", card } = options;
+  const { config = smallConfig, task = "classification", dtype = "float16", card, seed = 7 } = options;
   await writeFolder(folder, {
     config: serializeConfig(config, task),
     processor: serializeImageProcessor(defaultProcessor(config.imageSize)),
-    tensors: initialValues(parameterShapes(config, task), { law: "finetune", seed: 7, headScale: 4 }),
+    tensors: initialValues(parameterShapes(config, task), { law: "finetune", seed, headScale: 4 }),
     dtype,
     ...(card === undefined ? {} : { card }),
   });
