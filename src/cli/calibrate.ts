@@ -1,12 +1,10 @@
-import { type Calibration, calibrateClassifier } from "../evaluate/calibrate.ts";
-import type { Model } from "../evaluate/model.ts";
+import { calibrateClassifier } from "../evaluate/calibrate.ts";
 import { loadClassifier } from "../evaluate/pipeline.ts";
 import { openOutput, say, wantsColor } from "../platform/console.ts";
 import { calibrationRecord, calibrationSentence, formatCalibration } from "../report/calibration.ts";
-import { markdownText } from "../report/markdown.ts";
 import { drawnBy } from "./drawn.ts";
 import { createProgress } from "./progress.ts";
-import { requireFree, type WriteOptions, writeModel } from "./write-model.ts";
+import { requireFree, type WriteOptions, withCardSection, writeModel } from "./write-model.ts";
 
 /** What `beit calibrate` was asked for. */
 export interface CalibrateCommandOptions extends WriteOptions {
@@ -29,7 +27,8 @@ export async function runCalibrate(path: string, dataset: string, options: Calib
     drawn: await drawnBy(path),
     onProgress: progress.update,
   }).finally(progress.finish);
-  await writeModel(withCard(result), options);
+  const sentence = `${calibrationSentence(result)} Figures above are from before.`;
+  await writeModel(withCardSection(result.model, "Calibration", sentence), options);
   const output = await openOutput();
   const text = options.json
     ? JSON.stringify(calibrationRecord(result), null, 2)
@@ -38,13 +37,4 @@ export async function runCalibrate(path: string, dataset: string, options: Calib
   await output.commit();
   for (const { error } of result.unreadable) say(`beit: ${error}`);
   return result.unreadable.length > 0 ? 1 : 0;
-}
-
-/** The card of the model before, whose figures it still holds, with what was done to it since. */
-function withCard(result: Calibration): Model {
-  const { model } = result;
-  const card = model.source.card;
-  if (card === undefined) return model;
-  const section = `## Calibration\n\n${markdownText(calibrationSentence(result))} Figures above are from before.\n`;
-  return { ...model, source: { ...model.source, card: `${card.trimEnd()}\n\n${section}` } };
 }

@@ -6,6 +6,7 @@ import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readText } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
+import { markdownText } from "../report/markdown.ts";
 
 /** Where a model is written. */
 export interface WriteOptions {
@@ -30,6 +31,14 @@ export async function writeModel(model: Model, options: WriteOptions): Promise<v
   await writeFolder(output, { ...modelFolderContent(model, dtype), extra });
   for (const line of await remarks(model, output)) say(`beit: ${line}`);
   say(`beit: wrote ${output}: ${model.config.imageSize.join(" x ")} px, ${dtype}`);
+}
+
+/** The model with a section at the end of its card, where it has one: what was done to it since the figures above. */
+export function withCardSection(model: Model, title: string, sentence: string): Model {
+  const { card } = model.source;
+  if (card === undefined) return model;
+  const section = `## ${title}\n\n${markdownText(sentence)}\n`;
+  return { ...model, source: { ...model.source, card: `${card.trimEnd()}\n\n${section}` } };
 }
 
 async function remarks({ source, name }: Model, output: string): Promise<string[]> {
