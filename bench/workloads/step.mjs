@@ -5,14 +5,16 @@ import { createLoader } from "../../dist/dataset/loader.js";
 import { epochOrder, planBatches } from "../../dist/dataset/sampler.js";
 import { trainingGraphs } from "../../dist/graph/training.js";
 import { defaultProcessor } from "../../dist/image/processor.js";
-import { clipCoefficient, globalNorm } from "../../dist/optim/clip.js";
+import { clipCoefficient } from "../../dist/optim/clip.js";
 import { parameterGroups } from "../../dist/optim/groups.js";
-import { updateParameters, zeroMoments } from "../../dist/optim/update.js";
+import { zeroMoments } from "../../dist/optim/update.js";
 import { fineTuneStep, microBatches } from "../../dist/train/fine-tune-step.js";
 import { parsePretrainRecipe } from "../../dist/train/pretrain-recipe.js";
 import { maskedMicroBatches, maskingOf, tracePretraining } from "../../dist/train/pretrain-step.js";
 import { parseRecipe } from "../../dist/train/recipe.js";
-import { createStepper, shareAll } from "../../dist/train/stepper.js";
+import { shareLive } from "../../dist/train/state.js";
+import { createStepper } from "../../dist/train/stepper.js";
+import { createUpdater } from "../../dist/train/updater.js";
 import { configOf, parametersOf, pixelsOf } from "../graphs.mjs";
 
 const WARM_UP = 5; // steps: the first ones take their memory from the system, up to 0.2 s each
@@ -78,10 +80,12 @@ function pretraining({ preset, batch, microBatch }) {
 /** `mode` of a run: "data" reads its batch from `folder`, anything else uses the same pixels again. */
 export async function load({ batch, workers, threads, folder, masked = false, ...what }) {
   const { graphs, inputs, config, recipe, task, cut } = (masked ? pretraining : fineTuning)({ batch, ...what });
-  const parameters = shareAll(parametersOf(config, task));
-  const stepper = await createStepper(graphs, inputs, parameters, { workers, threads });
+  const parameters = parametersOf(config, task);
   const groups = parameterGroups(parameters, { ...recipe, tradition: "beit", numLayers: config.numLayers });
-  const moments = zeroMoments(parameters, groups);
+  const live = { parameters, moments: zeroMoments(parameters, groups) };
+  shareLive(live);
+  const stepper = await createStepper(graphs, inputs, parameters, { workers, threads });
+  const updater = await createUpdater(live, groups, stepper.gradients, { threads: workers * threads });
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 2);
   const same = { epoch: 0, first: 0, pixels: pixelsOf(config, batch).data, labels };
   const openNext = await openBatches(folder, { config, batch, recipe });
@@ -97,13 +101,11 @@ export async function load({ batch, workers, threads, folder, masked = false, ..
     const read = mode === "data" ? (await batches.next()).value : same;
     const arrived = performance.now();
     const micros = cut(read);
-    const { gradients, timings } = await stepper.step(micros);
+    const { timings } = await stepper.step(micros);
     const back = performance.now();
-    const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
-    const gradScale = clipCoefficient(globalNorm(named.values()) / micros.length, recipe.clipNorm) / micros.length;
+    const gradScale = clipCoefficient((await updater.addUp()) / micros.length, recipe.clipNorm) / micros.length;
     const clipped = performance.now();
-    const lr = recipe.minLearningRate;
-    updateParameters({ parameters, gradients: named, moments, groups }, { ...recipe, lr, step: ++steps, gradScale });
+    await updater.update({ ...recipe, lr: recipe.minLearningRate, step: ++steps, gradScale });
     const end = performance.now();
     note({ data: arrived - start, ...timings, clip: clipped - back, update: end - clipped, steps: 1 });
   }

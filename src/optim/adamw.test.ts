@@ -41,17 +41,10 @@ describe("adamWStep", () => {
   });
 
   it("moves a first step by the learning rate, whatever the gradient's size", () => {
-    const p = Float32Array.of(1, 1, 1);
-    adamWStep(
-      p,
-      Float32Array.of(1e-4, -3, 0),
-      new Float32Array(3),
-      new Float32Array(3),
-      { lr: 0.125, eps: 0, step: 1 },
-      0,
-      2,
-    );
-    expect([...p]).toEqual([0.875, 1.125, 1]);
+    const p = Float32Array.of(1, 1);
+    const g = Float32Array.of(1e-4, -3);
+    adamWStep(p, g, new Float32Array(2), new Float32Array(2), { lr: 0.125, eps: 0, step: 1 });
+    expect([...p]).toEqual([0.875, 1.125]);
   });
 
   it("decays before it moves, also where the gradient is zero", () => {
@@ -70,16 +63,13 @@ describe("adamWStep", () => {
     expect(run(8, 0.125)).toEqual(run(1, 1));
   });
 
-  it("gives the same whether a parameter is updated at once or in ranges", () => {
-    const n = 23;
-    const g = Float32Array.from({ length: n }, (_, i) => Math.sin(i));
-    const run = (cuts: readonly number[]) => {
-      const [p, m, v] = [Float32Array.from(g, Math.cos), new Float32Array(n), new Float32Array(n)];
-      for (let step = 1; step <= 3; step++) {
-        for (let k = 0; k + 1 < cuts.length; k++) adamWStep(p, g, m, v, { lr: 0.1, step }, cuts[k], cuts[k + 1]);
-      }
-      return p;
+  it("gives an element the same alone and among others", () => {
+    const g = Float32Array.from({ length: 23 }, (_, i) => Math.sin(i));
+    const run = (of: Float32Array) => {
+      const [p, m, v] = [Float32Array.from(of, Math.cos), new Float32Array(of.length), new Float32Array(of.length)];
+      for (let step = 1; step <= 3; step++) adamWStep(p, of, m, v, { lr: 0.1, step });
+      return [...p];
     };
-    expect(run([0, 1, 1, 10, 17, n])).toEqual(run([0, n]));
+    expect(run(g)).toEqual(Array.from(g, (_, i) => run(g.subarray(i, i + 1))).flat());
   });
 });

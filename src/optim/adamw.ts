@@ -55,9 +55,8 @@ function updateOne(p: Float32Array, g: Float32Array, m: Float32Array, v: Float32
 }
 
 /**
- * One AdamW step in place on the elements `[from, to)` of parameter `p`, its gradient `g` and its moments `m` and `v`
- * (both zero before step 1). Storage is float32, arithmetic float64. Disjoint ranges may be given to different workers
- * over shared memory: the result does not depend on the cut.
+ * One AdamW step in place on a parameter `p`, its gradient `g` and its moments `m` and `v` (both zero before step 1).
+ * Storage is float32, arithmetic float64.
  * @see Loshchilov & Hutter 2019, "Decoupled weight decay regularization"; torch.optim.AdamW
  */
 export function adamWStep(
@@ -66,17 +65,15 @@ export function adamWStep(
   m: Float32Array,
   v: Float32Array,
   options: AdamWOptions,
-  from = 0,
-  to: number = p.length,
 ): void {
   const scalars = scalarsOf(options);
-  let i = from;
+  let i = 0;
   // Four at a time: the engine inlines updateOne and the loop runs 10 % faster (3.9 against 4.3 ns an element).
-  for (; i + 3 < to; i += 4) {
+  for (; i + 3 < p.length; i += 4) {
     updateOne(p, g, m, v, i, scalars);
     updateOne(p, g, m, v, i + 1, scalars);
     updateOne(p, g, m, v, i + 2, scalars);
     updateOne(p, g, m, v, i + 3, scalars);
   }
-  for (; i < to; i++) updateOne(p, g, m, v, i, scalars);
+  for (; i < p.length; i++) updateOne(p, g, m, v, i, scalars);
 }

@@ -22,9 +22,9 @@ describe("clipping", () => {
     for (const [i, x] of a.entries()) expect(x * coefficient).toBeCloseTo(clippedA[i]!, 12);
   });
 
-  it("takes the norm of odd and even lengths and of ranges", () => {
+  it("takes the norm of odd and even lengths", () => {
     expect(globalNorm([values(3), values(0, 4)])).toBe(5);
-    expect(sumOfSquares(Float32Array.of(9, 1, 2, 3, 9), 1, 4)).toBe(14);
+    expect(sumOfSquares(Float32Array.of(1, 2, 3))).toBe(14);
     expect(sumOfSquares(new Float32Array(0))).toBe(0);
   });
 

@@ -1,13 +1,13 @@
-/** Sum of squares of the elements `[from, to)`, in float64; NaN or infinite exactly when one of them is. */
-export function sumOfSquares(data: Float32Array, from = 0, to: number = data.length): number {
+/** Sum of squares, in float64; NaN or infinite exactly when one of them is. */
+export function sumOfSquares(data: Float32Array): number {
   let even = 0;
   let odd = 0; // two sums: additions need not wait for each other
-  let i = from;
-  for (; i + 1 < to; i += 2) {
+  let i = 0;
+  for (; i + 1 < data.length; i += 2) {
     even += data[i]! * data[i]!;
     odd += data[i + 1]! * data[i + 1]!;
   }
-  return i < to ? even + odd + data[i]! * data[i]! : even + odd;
+  return i < data.length ? even + odd + data[i]! * data[i]! : even + odd;
 }
 
 /** Euclidean norm of all gradients taken as one vector. */

@@ -4,8 +4,8 @@ import { emaStep, updateEma } from "./ema.ts";
 describe("exponential moving average", () => {
   it("weighs the old by decay and the new by the rest", () => {
     const average = Float32Array.of(1, 2, 3);
-    emaStep(average, Float32Array.of(5, 6, 7), 0.75, 1);
-    expect([...average]).toEqual([1, 3, 4]);
+    emaStep(average, Float32Array.of(5, 6, 7), 0.75);
+    expect([...average]).toEqual([2, 3, 4]);
   });
 
   it("updates every averaged tensor and refuses one that does not fit", () => {

@@ -4,16 +4,10 @@ interface Values {
   readonly data: Float32Array;
 }
 
-/** One step of an exponential moving average in place: `average = decay * average + (1 - decay) * value` on `[from, to)`. */
-export function emaStep(
-  average: Float32Array,
-  value: Float32Array,
-  decay: number,
-  from = 0,
-  to: number = average.length,
-): void {
+/** One step of an exponential moving average in place: `average = decay * average + (1 - decay) * value`. */
+export function emaStep(average: Float32Array, value: Float32Array, decay: number): void {
   const fresh = 1 - decay;
-  for (let i = from; i < to; i++) average[i] = decay * average[i]! + fresh * value[i]!;
+  for (let i = 0; i < average.length; i++) average[i] = decay * average[i]! + fresh * value[i]!;
 }
 
 /**

@@ -1,6 +1,5 @@
 import type { Batch } from "../dataset/loader.ts";
-import { clipCoefficient, firstNonFinite, globalNorm } from "../optim/clip.ts";
-import { updateEma } from "../optim/ema.ts";
+import { clipCoefficient, firstNonFinite } from "../optim/clip.ts";
 import { BeitError } from "../platform/errors.ts";
 import { lockFolder } from "../platform/runs.ts";
 import { BEST, type RunState, removeLeftovers, saveCheckpoint } from "./checkpoint.ts";
@@ -147,24 +146,25 @@ async function takeStep<Model, Metrics>(run: Run<Model, Metrics>, micros: readon
   const { recipe } = task;
   const { state } = live;
   const learningRate = run.rate(state.step);
-  const { reports, gradients } = await run.stepper.step(micros);
+  const { reports } = await run.stepper.step(micros);
   const loss = mean(reports.map((outputs) => outputs.loss![0]!));
-  const named = new Map([...gradients].map(([name, data]) => [name, { data }]));
-  const gradientNorm = globalNorm(named.values()) / micros.length; // sums over micro-batches, of which the loss is the mean
-  requireFinite(state.step + 1, loss, gradientNorm, named);
+  const gradientNorm = (await run.updater.addUp()) / micros.length; // sums over micro-batches, of which the loss is the mean
+  requireFinite(state.step + 1, loss, gradientNorm, run.stepper.gradients[0]);
   state.step++;
   state.lossSum += loss;
   state.recent.push({ loss, ...task.figures?.(reports) });
   const clip = recipe.clipNorm === null ? 1 : clipCoefficient(gradientNorm, recipe.clipNorm);
-  await run.updater.update(named, {
-    lr: learningRate,
-    beta1: recipe.beta1,
-    beta2: recipe.beta2,
-    eps: recipe.eps,
-    step: state.step,
-    gradScale: clip / micros.length,
-  });
-  if (live.average && recipe.ema !== null) updateEma(live.average, live.parameters, recipe.ema);
+  await run.updater.update(
+    {
+      lr: learningRate,
+      beta1: recipe.beta1,
+      beta2: recipe.beta2,
+      eps: recipe.eps,
+      step: state.step,
+      gradScale: clip / micros.length,
+    },
+    recipe.ema,
+  );
   return { learningRate, gradientNorm };
 }
 

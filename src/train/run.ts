@@ -3,8 +3,8 @@ import { type Schedule, schedule } from "../optim/schedule.ts";
 import { coreCount } from "../platform/machine.ts";
 import { BEST, type RunState } from "./checkpoint.ts";
 import { stepsPerEpoch } from "./data.ts";
-import { copyAll, freshState, type Live, resumeFrom } from "./state.ts";
-import { createStepper, type Stepper, shareAll } from "./stepper.ts";
+import { copyAll, freshState, type Live, resumeFrom, shareLive } from "./state.ts";
+import { createStepper, type Stepper } from "./stepper.ts";
 import type { Task } from "./task.ts";
 import { createUpdater, type Updater } from "./updater.ts";
 
@@ -66,8 +66,8 @@ export async function openRun<Model, Metrics>(
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
   const layout = layoutOf(task, options, resumed?.state.layout);
-  const begun = resumed ?? freshState(task, layout);
-  const live = { ...begun, parameters: shareAll(begun.parameters) };
+  const live = resumed ?? freshState(task, layout);
+  shareLive(live);
   const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
   const opened: { close(): Promise<void> }[] = [];
   const close = async () => void (await Promise.all(opened.map((part) => part.close())));
@@ -77,11 +77,13 @@ export async function openRun<Model, Metrics>(
   };
   try {
     const stepper = keep(await createStepper(task.graphs, task.inputs, live.parameters, layout));
-    const updater = keep(await createUpdater(live, task.groups, { threads: layout.workers * layout.threads }));
+    const updater = keep(
+      await createUpdater(live, task.groups, stepper.gradients, { threads: layout.workers * layout.threads }),
+    );
     const { samples } = data;
     const { batchSize, seed } = recipe;
     const loader = keep(
-      await (task.openLoader?.(begun.parameters) ??
+      await (task.openLoader?.(live.parameters) ??
         createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);

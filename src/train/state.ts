@@ -2,6 +2,7 @@ import { type Moments, zeroMoments } from "../optim/update.ts";
 import { BeitError } from "../platform/errors.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 import { loadCheckpoint, type RunState } from "./checkpoint.ts";
+import { share } from "./shared.ts";
 import type { Task } from "./task.ts";
 
 export type Parameters = Map<string, Tensor<"float32">>;
@@ -18,6 +19,14 @@ export interface Live {
 /** Copies of tensors that training will go on changing. */
 export const copyAll = (tensors: ReadonlyMap<string, Tensor<"float32">>): Parameters =>
   new Map([...tensors].map(([name, { shape, data }]) => [name, float32(Float32Array.from(data), shape)]));
+
+/** Moves arrays into memory that threads share, one after the other: the maps, changed in place, let go of the old ones. */
+export function shareLive({ parameters, moments, average }: Omit<Live, "state">): void {
+  for (const tensors of [parameters, average ?? new Map()]) {
+    for (const [name, { data, shape }] of tensors) tensors.set(name, float32(share(data), shape));
+  }
+  for (const [name, { m, v }] of moments) moments.set(name, { m: share(m), v: share(v) });
+}
 
 /** The state before the first step. */
 export function freshState(

@@ -21,7 +21,7 @@ export interface StepWorkerData {
   /** In shared memory, read at the start of every step. */
   readonly parameters: ReadonlyMap<string, Tensor<"float32">>;
   /** In shared memory, one for each thread, written at the end of every step. */
-  readonly gradients: readonly ReadonlyMap<string, Float32Array>[];
+  readonly gradients: readonly ReadonlyMap<string, Tensor<"float32">>[];
 }
 
 /** Micro-batches for one thread: each is its graph inputs by name; large ones lie in shared memory. */
@@ -68,7 +68,7 @@ void serveRequests<StepWorkerData, StepRequest, StepResponse>(async (data) => {
     }),
   );
   const gradients = Object.fromEntries(
-    [...data.gradients[0]!.keys()].map((name) => [`grad.${name}`, zeros(data.parameters.get(name)!.shape)]),
+    [...data.gradients[0]!].map(([name, { shape }]) => [`grad.${name}`, zeros(shape)]),
   );
   const pick = (names: readonly string[], from: Readonly<Record<string, Tensor>>) =>
     Object.fromEntries(names.flatMap((name) => (name in from ? [[name, from[name]!]] : [])));
@@ -96,7 +96,7 @@ void serveRequests<StepWorkerData, StepRequest, StepResponse>(async (data) => {
     }
     const summed = performance.now();
     await finish.run(feeds.finish, gradients);
-    for (const [name, values] of data.gradients[worker]!) values.set(gradients[`grad.${name}`]!.data);
+    for (const [name, { data: values }] of data.gradients[worker]!) values.set(gradients[`grad.${name}`]!.data);
     const timings = {
       prepareMs: ready - started,
       microMs: summed - ready,

@@ -3,8 +3,10 @@ import { presets } from "../beit/config.ts";
 import { initialValues } from "../beit/init.ts";
 import { parameterShapes } from "../evaluate/model.ts";
 import { random } from "../tensor/random.ts";
+import { float32 } from "../tensor/tensor.ts";
 import { fineTuneStep, microBatches } from "./fine-tune-step.ts";
-import { createStepper, shareAll } from "./stepper.ts";
+import { share } from "./shared.ts";
+import { createStepper } from "./stepper.ts";
 
 const config = {
   ...presets.tiny,
@@ -24,16 +26,22 @@ const batch = {
   labels: Int32Array.of(0, 1, 1),
 };
 const micros = microBatches(batch, step, { config, microBatch: 1, labelSmoothing: 0, seed: 1 });
-const fresh = () =>
-  shareAll(initialValues(parameterShapes(config, "classification"), { law: "finetune", seed: 3, headScale: 1 }));
+const initial = initialValues(parameterShapes(config, "classification"), { law: "finetune", seed: 3, headScale: 1 });
+const fresh = () => new Map([...initial].map(([name, { data, shape }]) => [name, float32(share(data), shape)]));
 
-/** Loss summed over the micro-batches, and gradients, which the next step writes over. */
+/** Loss and gradients summed over the micro-batches. */
 async function run(workers: number, parameters: ReturnType<typeof fresh>, chosen = micros) {
   const stepper = await createStepper(step.graphs, step.inputs, parameters, { workers, threads: 1 });
-  const { reports, gradients } = await stepper.step(chosen);
-  const copies = new Map([...gradients].map(([name, data]) => [name, Float32Array.from(data)]));
+  const { reports } = await stepper.step(chosen);
   await stepper.close();
-  return { loss: reports.reduce((sum, { loss }) => sum + loss![0]!, 0), gradients: copies };
+  const [first, ...others] = stepper.gradients;
+  const gradients = new Map(
+    [...first].map(([name, { data }]) => [
+      name,
+      data.map((value, i) => others.reduce((sum, other) => sum + other.get(name)!.data[i]!, value)),
+    ]),
+  );
+  return { loss: reports.reduce((sum, { loss }) => sum + loss![0]!, 0), gradients };
 }
 
 const largest = (data: Float32Array) => data.reduce((most, value) => Math.max(most, Math.abs(value)), 0);

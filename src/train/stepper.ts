@@ -4,42 +4,31 @@ import type { Value } from "../graph/value.ts";
 import { encodeModel } from "../onnx/encode.ts";
 import { toModel } from "../onnx/model.ts";
 import { startWorkers } from "../platform/threads.ts";
-import type { DType, Tensor } from "../tensor/tensor.ts";
+import { type DType, float32, type Tensor } from "../tensor/tensor.ts";
+import { sharedArray } from "./shared.ts";
 import type { StepRequest, StepResponse, StepTimings, StepWorkerData } from "./step-worker.ts";
 
 /** Inputs of one micro-batch by name. */
 export type MicroBatch = StepRequest["batches"][number];
 
-/** What one step gives: per micro-batch what the graph reports, and the summed gradients. */
+/** What one step gives besides gradients: per micro-batch what the graph reports. */
 export interface StepResult {
   readonly reports: StepResponse["reports"];
-  /**
-   * Gradient of the sum of the micro-batches' losses, per parameter: divide by the number of micro-batches. In shared
-   * memory, written over by the next step.
-   */
-  readonly gradients: ReadonlyMap<string, Float32Array>;
   /** Of the first worker. */
   readonly timings: StepTimings;
 }
 
 /** Computes gradients over worker threads. */
 export interface Stepper {
-  /** The gradients at the parameters as they are in memory now. */
+  /**
+   * What each worker's micro-batches give, in shared memory: their sum over the workers is the gradient of the sum of the
+   * micro-batches' losses, per parameter. Divide by the number of micro-batches.
+   */
+  readonly gradients: readonly [ReadonlyMap<string, Tensor<"float32">>, ...ReadonlyMap<string, Tensor<"float32">>[]];
+  /** Writes the gradients at the parameters as they are in memory now. */
   step(batches: readonly MicroBatch[]): Promise<StepResult>;
   close(): Promise<void>;
 }
-
-const sharedArray = (length: number) => new Float32Array(new SharedArrayBuffer(Math.max(4, length * 4)), 0, length);
-
-/** Copies of tensors in memory that threads share. */
-export const shareAll = (tensors: ReadonlyMap<string, Tensor<"float32">>): Map<string, Tensor<"float32">> =>
-  new Map(
-    [...tensors].map(([name, tensor]) => {
-      const data = sharedArray(tensor.data.length);
-      data.set(tensor.data);
-      return [name, { ...tensor, data }];
-    }),
-  );
 
 /** Names, shapes and types of the inputs of a micro-batch. */
 function describeInputs(inputs: readonly Value[]) {
@@ -53,9 +42,8 @@ function describeInputs(inputs: readonly Value[]) {
 /**
  * Starts the threads of a training step. Every worker prepares the weights, differentiates its micro-batches and takes the
  * sums of their gradients back to the parameters; only parameters and gradients pass between threads, in shared memory.
- * Micro-batch i always goes to worker i mod `workers`, and gradients are added in the order of the workers, so that a step
- * gives the same bits every time.
- * @param parameters from {@link shareAll}; a step reads what they are then
+ * Micro-batch i always goes to worker i mod `workers`, so that a step gives the same bits every time.
+ * @param parameters in shared memory; a step reads what they are then
  */
 export async function createStepper(
   graphs: TrainingGraphs,
@@ -64,10 +52,9 @@ export async function createStepper(
   options: { readonly workers: number; readonly threads: number },
 ): Promise<Stepper> {
   const trained = Object.keys(graphs.finish).map((name) => name.slice("grad.".length));
-  const gradients = Array.from(
-    { length: options.workers },
-    () => new Map(trained.map((name) => [name, sharedArray(parameters.get(name)!.data.length)])),
-  );
+  const zeros = ({ data, shape }: Tensor<"float32">) => float32(sharedArray(data.length), shape);
+  const forOne = () => new Map(trained.map((name) => [name, zeros(parameters.get(name)!)]));
+  const gradients: Stepper["gradients"] = [forOne(), ...Array.from({ length: options.workers - 1 }, forOne)];
   const encode = (outputs: Outputs, name: string) => encodeModel(toModel(outputs, { name }));
   const workers = await startWorkers<StepRequest, StepResponse>("train/step-worker", options.workers, {
     ...(Object.keys(graphs.prepare).length && { prepare: encode(graphs.prepare, "prepare") }),
@@ -81,29 +68,21 @@ export async function createStepper(
     gradients,
   } satisfies StepWorkerData);
   const stage = createStage();
-  const total = gradients[0]!;
 
   return {
+    gradients,
     async step(batches) {
       const staged = stage(batches);
       const shares = gradients.map((_, w) => staged.filter((_, i) => i % options.workers === w));
       const answers = await Promise.all(shares.map((own, w) => workers.request(w, { worker: w, batches: own })));
-      for (const others of gradients.slice(1)) addTo(total, others);
       const reports = batches.map((_, i) => answers[i % options.workers]!.reports[Math.floor(i / options.workers)]!);
-      return { reports, gradients: total, timings: answers[0]!.timings };
+      return { reports, timings: answers[0]!.timings };
     },
     async close() {
       await workers.idle();
       await workers.close();
     },
   };
-}
-
-function addTo(total: ReadonlyMap<string, Float32Array>, others: ReadonlyMap<string, Float32Array>): void {
-  for (const [name, sum] of total) {
-    const other = others.get(name)!;
-    for (let i = 0; i < sum.length; i++) sum[i] = sum[i]! + other[i]!;
-  }
 }
 
 const LARGE = 4096; // elements from which an input goes through shared memory instead of being cloned with the message

@@ -2,18 +2,23 @@ import { lower } from "../graph/lower.ts";
 import { input } from "../graph/value.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
 import { accumulateMomentum, muonStep, orthogonalize } from "../optim/muon.ts";
-import { type UpdateOptions, updateParameters } from "../optim/update.ts";
+import { divide, type Part, type PartRequest, workOn } from "../optim/part.ts";
+import type { UpdateOptions } from "../optim/update.ts";
 import type { EngineSession } from "../platform/engine.ts";
+import { startWorkers } from "../platform/threads.ts";
 import { compile } from "../session/session.ts";
 import { float32, sizeOf, type Tensor } from "../tensor/tensor.ts";
 import type { Live } from "./state.ts";
+import type { UpdateRequest } from "./update-worker.ts";
 
 type Gradients = ReadonlyMap<string, { readonly data: Float32Array }>;
 
 /** Moves the parameters of a run. */
 export interface Updater {
-  /** One optimizer step in place, on parameters and moments. */
-  update(gradients: Gradients, options: UpdateOptions): Promise<void>;
+  /** Adds up the gradients of all workers, in place of the first one's; resolves to the norm of them all. */
+  addUp(): Promise<number>;
+  /** One optimizer step in place, on parameters and moments, and on the average where a decay is given. */
+  update(options: UpdateOptions, emaDecay?: number | null): Promise<void>;
   close(): Promise<void>;
 }
 
@@ -37,25 +42,34 @@ function stacksOf(parameters: Live["parameters"], groups: ReadonlyMap<string, Pa
   });
 }
 
-/** Compiles what the groups of a run need: nothing for AdamW, the orthogonalisation for Muon. */
+/**
+ * Cuts the step into as many parts as there are threads, one of them this one; with more than one, all arrays must lie in
+ * shared memory. Muon's directions are computed by a graph, on all threads.
+ * @param gradients of each worker
+ */
 export async function createUpdater(
-  { parameters, moments }: Pick<Live, "parameters" | "moments">,
+  { parameters, moments, average }: Pick<Live, "parameters" | "moments" | "average">,
   groups: ReadonlyMap<string, ParameterGroup>,
-  options: { readonly threads: number },
+  [gradients, ...others]: readonly [Gradients, ...Gradients[]],
+  { threads }: { readonly threads: number },
 ): Promise<Updater> {
-  const stacks = stacksOf(parameters, groups);
-  const session: EngineSession | undefined = stacks.length
-    ? await compile(
-        lower(
-          Object.fromEntries(
-            stacks.map(({ matrices }, i) => [`direction.${i}`, orthogonalize(input(`${i}`, matrices.shape, "batch"))]),
-          ),
-        ),
-        options,
-      )
+  const [own, ...rest] = divide({ parameters, gradients, others, moments, groups, average }, threads) as [
+    Part,
+    ...Part[],
+  ];
+  const helpers = rest.length
+    ? await startWorkers<UpdateRequest, Map<string, number>>("train/update-worker", rest.length, rest)
     : undefined;
+  const stacks = stacksOf(parameters, groups);
+  const session = stacks.length ? await compileDirections(stacks, threads) : undefined;
 
-  const moveByMuon = async (engine: EngineSession, gradients: Gradients, { lr, gradScale = 1 }: UpdateOptions) => {
+  const everywhere = (request: PartRequest) =>
+    Promise.all([
+      ...rest.map((_, part) => helpers!.request(part, { part, ...request })),
+      (async () => workOn(own, request))(),
+    ]);
+
+  const moveByMuon = async (engine: EngineSession, { lr, gradScale = 1 }: UpdateOptions) => {
     for (const { names, shape, matrices } of stacks) {
       const size = sizeOf(shape);
       for (const [i, name] of names.entries()) {
@@ -76,10 +90,30 @@ export async function createUpdater(
   };
 
   return {
-    async update(gradients, step) {
-      updateParameters({ parameters, gradients, moments, groups }, step);
-      if (session) await moveByMuon(session, gradients, step);
+    async addUp() {
+      const squares = new Map((await everywhere({ kind: "add" })).flatMap((part) => [...part]));
+      let sum = 0;
+      for (const name of gradients.keys()) sum += squares.get(name)!; // in one order, whatever the parts
+      return Math.sqrt(sum);
     },
-    close: async () => session?.release(),
+    async update(options, emaDecay = null) {
+      if (session) await moveByMuon(session, options);
+      await everywhere({ kind: "move", options, emaDecay });
+    },
+    async close() {
+      await helpers?.idle();
+      await helpers?.close();
+      await session?.release();
+    },
   };
 }
+
+const compileDirections = (stacks: readonly Stack[], threads: number): Promise<EngineSession> =>
+  compile(
+    lower(
+      Object.fromEntries(
+        stacks.map(({ matrices }, i) => [`direction.${i}`, orthogonalize(input(`${i}`, matrices.shape, "batch"))]),
+      ),
+    ),
+    { threads },
+  );
