@@ -3,6 +3,7 @@ import type { Sharp, SharpOptions } from "sharp";
 import { type Pixels, toRgb } from "../tensor/pixels.ts";
 import { BeitError } from "./errors.ts";
 import { jpegHeader } from "./jpeg-header.ts";
+import { decodeSmallJpeg, SMALL } from "./small-jpeg.ts";
 
 /** What a picture may cost. */
 export interface DecodeLimits {
@@ -44,12 +45,16 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
       `${name}: is not a picture: expected ${KINDS}, its content begins with ${start}`,
     );
   }
-  const open = sharp();
   try {
-    const { width, height, cmyk } = headerOf(bytes) ?? (await metadataOf(open(bytes, OPTIONS)));
     const maxPixels = limits.maxPixels ?? MAX_PIXELS;
+    const jpeg = jpegHeader(bytes);
+    const { width, height, cmyk } = jpeg
+      ? { ...jpeg, cmyk: jpeg.components === 4 }
+      : await metadataOf(sharp()(bytes, OPTIONS));
     checkSize(width, height, maxPixels, name);
-    const picture = open(bytes, { ...OPTIONS, limitInputPixels: maxPixels }); // should its header have lied
+    const small = jpeg?.plain && width * height <= SMALL ? await decodeSmallJpeg(bytes) : undefined;
+    if (small) return small;
+    const picture = sharp()(bytes, { ...OPTIONS, limitInputPixels: maxPixels }); // should its header have lied
     return cmyk
       ? fromCmyk(await raw(picture.pipelineColourspace("cmyk").toColourspace("cmyk")))
       : toRgb(await raw(picture.removeAlpha().toColourspace("srgb")));
@@ -60,18 +65,7 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
   }
 }
 
-interface Header {
-  readonly width: number;
-  readonly height: number;
-  readonly cmyk: boolean;
-}
-
-function headerOf(bytes: Uint8Array): Header | undefined {
-  const header = jpegHeader(bytes);
-  return header && { ...header, cmyk: header.components === 4 };
-}
-
-async function metadataOf(picture: Sharp): Promise<Header> {
+async function metadataOf(picture: Sharp) {
   const { width, height, space } = await picture.metadata();
   return { width, height, cmyk: space === "cmyk" };
 }

@@ -7,17 +7,33 @@ const blank = (width: number, height: number) =>
 
 describe("jpegHeader", () => {
   it.each([
-    ["baseline", () => blank(300, 7).jpeg(), { width: 300, height: 7, components: 3 }],
-    ["progressive", () => blank(31, 700).jpeg({ progressive: true }), { width: 31, height: 700, components: 3 }],
-    ["grey", () => blank(9, 8).toColourspace("b-w").jpeg(), { width: 9, height: 8, components: 1 }],
-    ["CMYK", () => blank(9, 8).toColourspace("cmyk").jpeg(), { width: 9, height: 8, components: 4 }],
+    ["baseline", () => blank(300, 7).jpeg(), { width: 300, height: 7, components: 3, plain: true }],
+    [
+      "progressive",
+      () => blank(31, 700).jpeg({ progressive: true }),
+      { width: 31, height: 700, components: 3, plain: false },
+    ],
+    ["grey", () => blank(9, 8).toColourspace("b-w").jpeg(), { width: 9, height: 8, components: 1, plain: true }],
+    ["CMYK", () => blank(9, 8).toColourspace("cmyk").jpeg(), { width: 9, height: 8, components: 4, plain: false }],
     [
       "turned by EXIF",
       () => blank(20, 10).withMetadata({ orientation: 6 }).jpeg(),
-      { width: 20, height: 10, components: 3 },
+      { width: 20, height: 10, components: 3, plain: false },
     ],
   ] as const)("reads %s", async (_, make, expected) => {
     expect(jpegHeader(await make().toBuffer())).toEqual(expected);
+  });
+
+  it.each([
+    ["4:4:4", 0x11, true],
+    ["4:2:2", 0x21, true],
+    ["4:2:0", 0x22, true],
+    ["4:4:0", 0x12, false],
+    ["4:1:1", 0x41, false],
+  ])("calls chroma at %s plain or not", async (_, luma, plain) => {
+    const bytes = Buffer.from(await blank(40, 30).jpeg().toBuffer());
+    bytes[bytes.indexOf(Buffer.from([0xff, 0xc0])) + 11] = luma;
+    expect(jpegHeader(bytes)?.plain).toBe(plain);
   });
 
   it("steps over fill bytes and a thumbnail inside a segment", async () => {
@@ -26,7 +42,7 @@ describe("jpegHeader", () => {
     const length = thumbnail.length + 2;
     const segment = Buffer.concat([Buffer.from([0xff, 0xe1, length >> 8, length & 255]), thumbnail]);
     const bytes = Buffer.concat([jpeg.subarray(0, 2), segment, Buffer.from([0xff, 0xff]), jpeg.subarray(2)]);
-    expect(jpegHeader(bytes)).toEqual({ width: 40, height: 30, components: 3 });
+    expect(jpegHeader(bytes)).toEqual({ width: 40, height: 30, components: 3, plain: false });
   });
 
   it("has no answer where decoders look for the next marker byte by byte, which may be another than it would find", async () => {

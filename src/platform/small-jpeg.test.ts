@@ -1,0 +1,69 @@
+import sharp from "sharp";
+import { describe, expect, it } from "vitest";
+import { noisePicture } from "../../test/fixtures/pillow/pictures.ts";
+import { random } from "../tensor/random.ts";
+import { decodeImage } from "./decode.ts";
+import { jpegHeader } from "./jpeg-header.ts";
+import { decodeSmallJpeg } from "./small-jpeg.ts";
+
+const bySharp = async (bytes: Uint8Array) =>
+  sharp(bytes, { failOn: "error" }).removeAlpha().toColourspace("srgb").raw().toBuffer();
+
+async function jpeg(width: number, height: number, quality: number, chroma: "4:2:0" | "4:4:4", grey = false) {
+  const noise = sharp(noisePicture(width, width, height).data, { raw: { width, height, channels: 3 } });
+  const smooth = sharp(await noise.blur(1.5).raw().toBuffer(), { raw: { width, height, channels: 3 } });
+  return (grey ? smooth.toColourspace("b-w") : smooth).jpeg({ quality, chromaSubsampling: chroma }).toBuffer();
+}
+
+describe("decodeSmallJpeg", () => {
+  it.each([
+    [1, 1, 90, "4:2:0"],
+    [8, 16, 100, "4:4:4"],
+    [17, 9, 50, "4:2:0"],
+    [33, 47, 5, "4:2:0"],
+    [250, 131, 75, "4:2:0"],
+    [131, 250, 95, "4:4:4"],
+  ] as const)("gives sharp's bits: %i x %i, quality %i, %s", async (width, height, quality, chroma) => {
+    for (const grey of [false, true]) {
+      const bytes = await jpeg(width, height, quality, chroma, grey);
+      expect(jpegHeader(bytes)?.plain).toBe(true);
+      const picture = (await decodeSmallJpeg(bytes))!;
+      expect([picture.width, picture.height]).toEqual([width, height]);
+      const expected = await bySharp(bytes);
+      const channels = expected.length / (width * height); // sharp leaves grey in one
+      const spread = Buffer.from(picture.data.map((_, i) => expected[channels === 3 ? i : Math.floor(i / 3)]!));
+      expect(Buffer.compare(Buffer.from(picture.data), spread)).toBe(0);
+    }
+  });
+
+  it("has no answer for damaged files, and the next picture is not the worse for it", async () => {
+    const bytes = await jpeg(60, 40, 80, "4:2:0");
+    const good = await decodeSmallJpeg(bytes);
+    const tables = Buffer.from(bytes);
+    tables[bytes.indexOf(Buffer.from([0xff, 0xc4])) + 5]! ^= 0x55; // lengths of Huffman codes
+    const missing = Buffer.concat([bytes.subarray(0, bytes.length - 200), Buffer.of(0xff, 0xd9)]);
+    for (const damaged of [bytes.subarray(0, bytes.length - 100), bytes.subarray(0, 4), tables, missing]) {
+      expect(await decodeSmallJpeg(damaged)).toBeUndefined();
+      expect(await decodeSmallJpeg(bytes)).toEqual(good);
+    }
+  });
+
+  it("changes no verdict of decodeImage on files with wrong bytes, and no bits where the tables are right", async () => {
+    const stream = random("wrong bytes");
+    const whole = await jpeg(90, 70, 85, "4:2:0");
+    const scan = whole.indexOf(Buffer.from([0xff, 0xda])) + 14;
+    const refusals = [0, 0];
+    for (let i = 0; i < 200; i++) {
+      const bytes = Buffer.from(whole);
+      const from = i % 2 ? scan : 2; // wrong tables make coefficients too large for 16 bits, which SIMD code and C treat differently
+      for (let k = 0; k <= i % 3; k++) bytes[from + stream.integer(bytes.length - from)] = stream.integer(256);
+      const expected = await bySharp(bytes).catch(() => undefined);
+      const found = await decodeImage(bytes, "x").catch(() => undefined);
+      if (!expected) refusals[i % 2]!++;
+      expect(found === undefined, `file ${i}`).toBe(expected === undefined);
+      if (from === scan && expected) expect(Buffer.compare(expected, found!.data), `file ${i}`).toBe(0);
+    }
+    expect(refusals[0]).toBeGreaterThan(3);
+    expect(refusals[1]).toBeLessThan(97);
+  });
+});

@@ -1,0 +1,45 @@
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { type Pixels, toRgb } from "../tensor/pixels.ts";
+
+/** Pixels up to which this decoder is quicker than sharp, which sets up a pipeline of about 1 ms for every picture. */
+export const SMALL = 160_000;
+
+type Decode = typeof import("@jsquash/jpeg/decode.js")["default"];
+
+let loading: Promise<Decode> | undefined;
+let complained = false;
+
+/**
+ * Decodes a small JPEG file whose header is plain (see `jpegHeader`), with the bits that sharp gives.
+ * @returns undefined when the decoder complains of anything: whether the file is damaged is then for sharp to say
+ */
+export async function decodeSmallJpeg(bytes: Uint8Array): Promise<Pixels | undefined> {
+  loading ??= load();
+  const decode = await loading;
+  complained = false;
+  try {
+    const { width, height, data } = await decode(Uint8Array.from(bytes).buffer);
+    return complained ? undefined : toRgb({ width, height, channels: 4, data });
+  } catch {
+    loading = undefined; // what it held of that picture stays in its memory: the next picture gets a new one
+    return undefined;
+  }
+}
+
+async function load(): Promise<Decode> {
+  const { default: decode, init } = await import("@jsquash/jpeg/decode.js");
+  const path = createRequire(import.meta.url).resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
+  const module = new WebAssembly.Module(readFileSync(path));
+  await init({
+    instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
+      const instance = new WebAssembly.Instance(module, imports);
+      done(instance);
+      return instance.exports;
+    },
+    printErr: () => {
+      complained = true;
+    },
+  });
+  return decode;
+}
