@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { openDataset, openUnsupervised } from "./folder.ts";
+import { type DatasetOptions, openDataset, openUnsupervised } from "./folder.ts";
 import type { Dataset } from "./sample.ts";
 
 let root: string;
@@ -184,6 +184,19 @@ describe("metadata in the root", () => {
     expect(ids(await openDataset(root, { split: "validation", holdout }))).toEqual(["train/2.jpg", "train/9.jpg"]);
     const train = await openDataset(root, { split: "train", holdout, classes: ["bare", "mask"] });
     expect(ids(train)).toEqual(["train/4.jpg"]); // 1 and 3 share group g1 with 9
+  });
+
+  test("what a run kept out is validated on where there is no validation split, and none of it elsewhere", async () => {
+    const keptOut = { key: "source", values: ["studio"] };
+    const validation = async (lines: readonly string[], options: Partial<DatasetOptions>) => {
+      await write({ "manifest.csv": csv([...lines]) });
+      return ids(await openDataset(root, { split: "validation", ...options }));
+    };
+    const without = rows.map((row) => row.replace(",val,", ",train,"));
+    expect(await validation(without, { keptOut })).toEqual(["train/2.jpg"]);
+    expect(await validation(rows, { keptOut })).toEqual(await validation(rows, {}));
+    const unknown = { key: "source", values: ["moon"] };
+    expect(await validation(without, { keptOut: unknown })).toEqual(await validation(without, {}));
   });
 
   test.each([

@@ -20,9 +20,14 @@ export interface DatasetOptions {
   classes?: readonly string[];
   /** Train without these values of an attribute and validate on them: on all their labelled pictures outside the test split. */
   holdout?: Holdout;
+  /** What a run kept out of training: of a data set without a validation split, that is its validation, if it has any of it. */
+  keptOut?: Holdout | undefined;
   /** Keep only some samples, by attribute, after everything else. */
   where?: Where;
 }
+
+/** How train and validation are drawn apart where the data set has no validation split. */
+export type Drawing = Pick<DatasetOptions, "seed" | "validationFraction" | "keptOut">;
 
 /** Entry whose label is known. */
 type Labelled = Entry & { label: string };
@@ -141,6 +146,9 @@ function chooseSplit(samples: Placed[], split: string, options: DatasetOptions, 
   if (split === "train" || split === "validation") {
     if (options.holdout) return chooseHeldOut(samples, split, options.holdout);
     const drawn = of("validation").length === 0 && of("train").length > 0;
+    if (drawn && options.keptOut && isMarked(samples, options.keptOut)) {
+      return chooseHeldOut(samples, split, options.keptOut);
+    }
     if (drawn) return splitSamples(of("train"), options.validationFraction ?? 0.15, options.seed ?? 42)[split];
   }
   const chosen = of(split);
@@ -148,6 +156,9 @@ function chooseSplit(samples: Placed[], split: string, options: DatasetOptions, 
   const names = [...new Set(samples.map((sample) => sample.split ?? "train"))].sort().join(", ");
   throw new BeitError("dataset/no-split", `${root}: has no labelled pictures of split ${split}; it has ${names}`);
 }
+
+const isMarked = (samples: readonly Placed[], { key, values }: Holdout): boolean =>
+  samples.some(({ attributes, split }) => split !== "test" && values.includes(attributes[key] ?? ""));
 
 function chooseHeldOut(samples: Placed[], split: "train" | "validation", holdout: Holdout): Placed[] {
   const notTest = samples.filter((sample) => sample.split !== "test");

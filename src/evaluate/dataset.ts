@@ -1,4 +1,4 @@
-import { type DatasetOptions, openDataset } from "../dataset/folder.ts";
+import { type Drawing, openDataset } from "../dataset/folder.ts";
 import { readLayout } from "../dataset/layout.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -28,7 +28,7 @@ export interface ScoreOptions {
   /** Default: validation where the data set has one of its own, else all of it. */
   readonly split?: string;
   /** How train and validation are drawn apart where the data set has no validation split. */
-  readonly drawn?: Pick<DatasetOptions, "seed" | "validationFraction">;
+  readonly drawn?: Drawing;
   readonly workers?: number;
   /** Told after each picture; `total` pictures in all. */
   readonly onProgress?: (done: number, total: number) => void;

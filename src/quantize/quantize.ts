@@ -1,5 +1,5 @@
 import { drawCalibration } from "../dataset/calibration.ts";
-import { type DatasetOptions, openDataset } from "../dataset/folder.ts";
+import { type Drawing, openDataset } from "../dataset/folder.ts";
 import { type ClassificationMetrics, classificationMetrics } from "../evaluate/classification.ts";
 import { type InferenceGraph, inferenceGraph } from "../evaluate/inference.ts";
 import type { LabelledLogits } from "../evaluate/logits.ts";
@@ -22,7 +22,7 @@ export interface QuantizeOptions {
   /** Pictures of the data set that are used. Default: validation, drawn from it where it has none. */
   readonly split?: string;
   /** How train and validation are drawn apart where the data set has no validation split. */
-  readonly drawn?: Pick<DatasetOptions, "seed" | "validationFraction">;
+  readonly drawn?: Drawing;
   /** Most pictures that ranges and parts are chosen by. Default 512. */
   readonly pictures?: number;
   /** Default `"percentile"`. */
