@@ -83,7 +83,7 @@ export async function openRun<Model, Metrics>(
     const { samples } = data;
     const { batchSize, seed } = recipe;
     const loader = keep(
-      await (task.openLoader?.(live.parameters) ??
+      await (task.openLoader?.(copyAll(live.parameters)) ?? // onnxruntime takes no shared memory
         createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);

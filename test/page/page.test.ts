@@ -1,4 +1,4 @@
-import { readFile } from "node:fs/promises";
+import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -168,6 +168,63 @@ describe.skipIf(!hasChromium())("page", () => {
     expect(await camera.count()).toBe(0);
   });
 
+  it("switches the camera off when something fails, and says what", async () => {
+    const visit = await browser.newPage();
+    await visit.addInitScript(() => {
+      const media = navigator.mediaDevices;
+      const open = media.getUserMedia.bind(media);
+      media.getUserMedia = async (constraints) => {
+        const stream = await open(constraints);
+        Object.assign(window, { tracks: stream.getTracks() });
+        return stream;
+      };
+    });
+    await visit.goto(service.url);
+    await visit.getByRole("button", { name: "About the model" }).waitFor();
+    await visit.getByRole("button", { name: "Live camera" }).click();
+    await visit.getByTestId("rate").waitFor();
+    const states = () =>
+      visit.evaluate(() =>
+        (window as unknown as { tracks: MediaStreamTrack[] }).tracks.map((track) => track.readyState),
+      );
+    expect(await states()).toEqual(["live"]);
+    await visit.evaluate(() => {
+      window.createImageBitmap = () => Promise.reject(new Error("the frame is lost"));
+    });
+    const alert = visit.getByRole("alert").filter({ hasText: "The camera cannot be used: the frame is lost." });
+    await alert.waitFor();
+    expect(await states()).toEqual(["ended"]);
+    await alert.getByRole("button", { name: "Close" }).click();
+    expect(await alert.count()).toBe(0);
+    await visit.close();
+  });
+
+  it("stops working on pictures that are removed", async () => {
+    const visit = await browser.newPage();
+    await visit.addInitScript(() => {
+      const post = Worker.prototype.postMessage as (...values: unknown[]) => void;
+      Object.assign(window, { asked: 0 });
+      Worker.prototype.postMessage = function (this: Worker, ...values: unknown[]) {
+        const { kind } = values[0] as { kind?: string };
+        if (kind === "classify") (window as unknown as { asked: number }).asked++;
+        post.apply(this, values);
+      };
+    });
+    await visit.goto(service.url);
+    await visit.getByRole("button", { name: "About the model" }).waitFor();
+    const bytes = await readFile(example("portrait"));
+    const many = Array.from({ length: 60 }, (_, i) => ({ name: `${i}.jpg`, mimeType: "image/jpeg", buffer: bytes }));
+    await choose(visit, many);
+    await visit.locator("tbody tr:nth-child(1) .verdict").waitFor();
+    await visit.getByRole("button", { name: "Remove all" }).click();
+    await choose(visit, example("close-up"));
+    await visit.getByRole("article", { name: "close-up.jpg" }).locator(".verdict").waitFor();
+    const asked = await visit.evaluate(() => (window as unknown as { asked: number }).asked);
+    expect(asked).toBeGreaterThan(1);
+    expect(asked).toBeLessThan(61);
+    await visit.close();
+  });
+
   it("works by keyboard alone", async () => {
     await page.reload();
     await page.getByRole("button", { name: "About the model" }).waitFor();
@@ -225,6 +282,29 @@ describe.skipIf(!hasChromium())("page", () => {
     await visit.getByRole("button", { name: "About the model" }).waitFor();
     expect(await visit.evaluate(() => crossOriginIsolated)).toBe(true);
     expect(await visit.getByTestId("one-thread").count()).toBe(0);
+    await visit.context().close();
+    await host.close();
+  });
+
+  it("sees a new model under the same address", async () => {
+    const site = join(temporaryFolder(), "site");
+    expect((await beit(["page", "-o", site])).code).toBe(0);
+    const host = await serveFolders({ "": site, assets: join(site, "assets"), model: join(site, "model") }, true);
+    const visit = await openPage(browser, host.url);
+    await visit.evaluate(() => navigator.serviceWorker.ready);
+    const parameters = async (): Promise<string> => {
+      await visit.getByRole("button", { name: "About the model" }).click();
+      return (await visit.getByRole("dialog").textContent())!;
+    };
+    expect(await parameters()).toContain("5.5 million");
+    const change = async (name: string, changes: object) => {
+      const path = join(site, name);
+      await writeFile(path, JSON.stringify({ ...JSON.parse(await readFile(path, "utf8")), ...changes }));
+    };
+    await change("model/about.json", { parameters: 7_000_000 });
+    await change("site.json", { version: "another" });
+    await visit.reload();
+    expect(await parameters()).toContain("7.0 million");
     await visit.context().close();
     await host.close();
   });
