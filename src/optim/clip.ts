@@ -10,10 +10,10 @@ export function sumOfSquares(data: Float32Array): number {
   return i < data.length ? even + odd + data[i]! * data[i]! : even + odd;
 }
 
-/** Euclidean norm of all gradients taken as one vector. */
-export function globalNorm(gradients: Iterable<{ readonly data: Float32Array }>): number {
+/** Euclidean norm of all gradients taken as one vector, from each one's {@link sumOfSquares}. */
+export function globalNorm(squares: Iterable<number>): number {
   let sum = 0;
-  for (const { data } of gradients) sum += sumOfSquares(data);
+  for (const square of squares) sum += square;
   return Math.sqrt(sum);
 }
 

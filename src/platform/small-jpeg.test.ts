@@ -1,3 +1,5 @@
+import { execFile } from "node:child_process";
+import { promisify } from "node:util";
 import sharp from "sharp";
 import { describe, expect, it } from "vitest";
 import { noisePicture } from "../../test/fixtures/pillow/pictures.ts";
@@ -34,6 +36,18 @@ describe("decodeSmallJpeg", () => {
       const spread = Buffer.from(picture.data.map((_, i) => expected[channels === 3 ? i : Math.floor(i / 3)]!));
       expect(Buffer.compare(Buffer.from(picture.data), spread)).toBe(0);
     }
+  });
+
+  it("spares a process that reads small plain files from loading sharp", async () => {
+    const script = `
+      const { decodeImage } = await import(${JSON.stringify(new URL("../../dist/platform/decode.js", import.meta.url))});
+      const { width } = await decodeImage(await (await import("node:fs/promises")).readFile(process.argv[1]), "x");
+      const loaded = Object.keys((await import("node:module")).default._cache);
+      console.log(width, loaded.some((path) => path.includes("/sharp/")));`;
+    const decodes = async (name: string) =>
+      (await promisify(execFile)(process.execPath, ["--input-type=module", "-e", script, name])).stdout.trim();
+    expect(await decodes("examples/portrait.jpg")).toBe("280 false");
+    expect(await decodes("docs/screenshots/phone.png")).toMatch(/^\d+ true$/);
   });
 
   it("has no answer for damaged files, and the next picture is not the worse for it", async () => {

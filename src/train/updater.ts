@@ -1,5 +1,6 @@
 import { lower } from "../graph/lower.ts";
 import { input } from "../graph/value.ts";
+import { globalNorm } from "../optim/clip.ts";
 import type { ParameterGroup } from "../optim/groups.ts";
 import { accumulateMomentum, muonStep, orthogonalize } from "../optim/muon.ts";
 import { divide, type Part, type PartRequest, workOn } from "../optim/part.ts";
@@ -92,9 +93,7 @@ export async function createUpdater(
   return {
     async addUp() {
       const squares = new Map((await everywhere({ kind: "add" })).flatMap((part) => [...part]));
-      let sum = 0;
-      for (const name of gradients.keys()) sum += squares.get(name)!; // in one order, whatever the parts
-      return Math.sqrt(sum);
+      return globalNorm([...gradients.keys()].map((name) => squares.get(name)!)); // in one order, whatever the parts
     },
     async update(options, emaDecay = null) {
       if (session) await moveByMuon(session, options);

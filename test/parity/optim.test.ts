@@ -7,7 +7,7 @@ import { parseSafetensors } from "../../src/checkpoint/safetensors.ts";
 import { newSumName, sumName, trainingGraphs } from "../../src/graph/training.ts";
 import { softCrossEntropy } from "../../src/nn/loss.ts";
 import { batchInput, createScope, createTrace } from "../../src/nn/scope.ts";
-import { clipCoefficient, globalNorm } from "../../src/optim/clip.ts";
+import { clipCoefficient, globalNorm, sumOfSquares } from "../../src/optim/clip.ts";
 import { updateEma } from "../../src/optim/ema.ts";
 import { parameterGroups } from "../../src/optim/groups.ts";
 import { type Schedule, schedule } from "../../src/optim/schedule.ts";
@@ -171,7 +171,7 @@ async function run({ meta, config, parameters }: ReturnType<typeof load>, gradie
   for (let step = 0; step < STEPS; step++) {
     const found = await gradients(step, parameters);
     losses.push(found.loss);
-    norms.push(globalNorm(found.gradients.values()));
+    norms.push(globalNorm([...found.gradients.values()].map(({ data }) => sumOfSquares(data))));
     rates.push(rate(step));
     const gradScale = recipe.clip ? clipCoefficient(norms[step]!, recipe.clip) : 1;
     const [beta1, beta2] = hyper.betas;
