@@ -76,9 +76,10 @@ export interface TokenizerLoss {
 /**
  * The relaxed evidence lower bound, negated, per pixel and channel: −ln f + β KL / (3 · 8²), since the divergence is per
  * place, of which there is one for that many numbers; and, not DALL-E's, the divergence of the codes' frequencies, weighed
- * in the same way. DALL-E's β is said to be 6.6; neither it nor the division has been
- * checked against the paper's text.
- * @see Ramesh et al. 2021, "Zero-shot text-to-image generation"
+ * in the same way. DALL-E's β rises from 0 to 6.6 in 5,000 updates and stays, and its weight is β/192 as well: the whole loss
+ * is divided by 256 · 256 · 3, and 32 · 32 places have a divergence.
+ * @see Ramesh et al. 2021, "Zero-shot text-to-image generation", appendix A, as quoted in public implementations of it
+ * @see https://github.com/openai/DALL-E/issues/8, where its author says what β is after the rise
  */
 export function tokenizerLoss(scope: Scope, config: DvaeConfig, inputs: TokenizerInputs): TokenizerLoss {
   const { mapped, uniform, inverseTemperature, divergenceWeight, diversityWeight } = inputs;
