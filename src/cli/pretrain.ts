@@ -23,7 +23,7 @@ export async function runPretrain(images: string, options: PretrainCommandOption
   if (!resume) await requireFresh(output);
   const describe = (event: PretrainEvent) => describeRun(event, formatMasked);
   const result = await interruptible((signal) =>
-    drain(pretrain(images, recipe, { ...options, resume, signal }), describe),
+    drain(pretrain(images, recipe, { ...options, resume, signal, onRemark: say }), describe),
   );
   if (result.interrupted) return 130;
   await finishPretraining({ output, images, recipe, result });

@@ -28,7 +28,7 @@ export async function runTokenizer(images: string, options: TokenizerCommandOpti
     return describeRun(event, formatReconstruction);
   };
   const result = await interruptible((signal) =>
-    drain(trainTokenizer(images, recipe, { ...options, resume, signal }), describe),
+    drain(trainTokenizer(images, recipe, { ...options, resume, signal, onRemark: say }), describe),
   );
   if (result.interrupted) return 130;
   await finishTokenizer({ output, images, recipe, result });

@@ -21,7 +21,7 @@ export async function runTrain(dataset: string, options: TrainCommandOptions): P
   const recipe = parseRecipe(file ? await readJson(file) : {}, overridesOf(options), file ?? "options");
   if (!resume) await requireFresh(folder);
   const results = await interruptible((signal) =>
-    drain(trainStages(dataset, recipe, { ...options, resume, signal }), describe),
+    drain(trainStages(dataset, recipe, { ...options, resume, signal, onRemark: say }), describe),
   );
   if (results.at(-1)!.interrupted) return 130;
   const { report, printed, remarks } = await finishRun({ output: folder, dataset, recipe, results });

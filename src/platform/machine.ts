@@ -1,4 +1,5 @@
-import { availableParallelism, totalmem } from "node:os";
+import { availableParallelism, cpus, homedir, totalmem } from "node:os";
+import { join } from "node:path";
 import { constrainedMemory } from "node:process";
 
 /** Cores this process may use. */
@@ -10,4 +11,14 @@ export function coreCount(): number {
 export function memoryBytes(): number {
   const limit = constrainedMemory();
   return limit > 0 ? Math.min(limit, totalmem()) : totalmem();
+}
+
+/** The processor's name, such as "AMD EPYC 7763 64-Core Processor". */
+export function processorName(): string {
+  return cpus()[0]?.model.trim() ?? "unknown";
+}
+
+/** Folder for what may be computed anew: below XDG_CACHE_HOME or ~/.cache. @see XDG Base Directory Specification 0.8 */
+export function cacheFolder(): string {
+  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "beit");
 }

@@ -5,6 +5,7 @@ import { BeitError } from "../platform/errors.ts";
 import { readFile, readJson, writeFileAtomic } from "../platform/files.ts";
 import { namesIn, removePath, writeFolderAtomic } from "../platform/runs.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
+import { Layout } from "./layout.ts";
 
 const historyEntry = z.object({ step: z.number(), epoch: z.number() }).catchall(z.number());
 
@@ -16,7 +17,7 @@ const runState = z.object({
   /** Of the pictures, see {@link TrainingData}. */
   fingerprint: z.string(),
   /** Threads that the bits of a step depend on. */
-  layout: z.object({ workers: z.number().int().positive(), threads: z.number().int().positive() }),
+  layout: Layout,
   /** Optimizer steps done. */
   step: z.number().int().min(0),
   /** Sum of the step losses so far. */

@@ -1,8 +1,8 @@
 import { createLoader, type Loader } from "../dataset/loader.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
-import { coreCount } from "../platform/machine.ts";
-import { BEST, type RunState } from "./checkpoint.ts";
+import { BEST } from "./checkpoint.ts";
 import { stepsPerEpoch } from "./data.ts";
+import { chooseLayout } from "./layout.ts";
 import { copyAll, freshState, type Live, resumeFrom, shareLive } from "./state.ts";
 import { createStepper, type Stepper } from "./stepper.ts";
 import type { Task } from "./task.ts";
@@ -21,6 +21,8 @@ export interface RunOptions {
   readonly saveEvery?: number;
   /** Steps between progress events. Default 10. */
   readonly logEvery?: number;
+  /** Told what happens before the first event. */
+  readonly onRemark?: (text: string) => void;
 }
 
 /** Everything a run holds while it goes. */
@@ -41,21 +43,6 @@ export interface Run<Model, Metrics> {
   close(): Promise<void>;
 }
 
-/**
- * Narrow models run as several single-threaded workers, wide ones as one on all cores (docs/log.md). A resumed run keeps
- * the layout it began with, since the last bits of a sum depend on it, unless options say otherwise.
- */
-function layoutOf(
-  { recipe, microBatch, wide }: Pick<Task<unknown, unknown>, "recipe" | "microBatch" | "wide">,
-  options: RunOptions,
-  before?: RunState["layout"],
-): RunState["layout"] {
-  const cores = coreCount();
-  const micros = recipe.batchSize / microBatch;
-  const workers = Math.min(micros, options.workers ?? before?.workers ?? (wide ? 1 : cores));
-  return { workers, threads: options.threads ?? before?.threads ?? Math.max(1, Math.floor(cores / workers)) };
-}
-
 /** Resumes where asked to, and starts the threads. */
 export async function openRun<Model, Metrics>(
   task: Task<Model, Metrics>,
@@ -65,8 +52,10 @@ export async function openRun<Model, Metrics>(
   const perEpoch = stepsPerEpoch(data, recipe);
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
-  const layout = layoutOf(task, options, resumed?.state.layout);
+  const named = options.workers || options.threads ? options : (resumed?.state.layout ?? {}); // the bits depend on it
+  const layout = await chooseLayout(task, named, totalSteps, options.onRemark);
   const live = resumed ?? freshState(task, layout);
+  if (resumed) task.parameters.clear(); // what it would have begun with
   shareLive(live);
   const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
   const opened: { close(): Promise<void> }[] = [];
