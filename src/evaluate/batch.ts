@@ -1,5 +1,5 @@
 import { type DecodeLimits, decodeImage } from "#platform/decode";
-import { createEngine, type Device } from "#platform/engine";
+import { createEngine, type EngineOptions } from "#platform/engine";
 import { readFile } from "#platform/files";
 import { type ImageProcessor, preprocess, targetSize } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -7,6 +7,9 @@ import type { Pixels } from "../tensor/pixels.ts";
 
 /** A picture to classify: a file by its path, a file's content with a name for messages, or decoded pixels. */
 export type Picture = string | { readonly bytes: Uint8Array; readonly name: string } | Pixels;
+
+/** What a graph is run by, and what it needs for that. */
+export type EngineChoice = Pick<EngineOptions, "device" | "externalData" | "optimize" | "onRemark">;
 
 /** What a batch is classified with; plain data, so that it can be sent to a thread. */
 export interface BatchOptions {
@@ -18,7 +21,7 @@ export interface BatchOptions {
   readonly shape: readonly [channels: number, height: number, width: number];
   /** Most width x height of a picture; the decoder's own limit unless said otherwise. */
   readonly maxPixels?: number | undefined;
-  readonly device?: Device | undefined;
+  readonly engine?: EngineChoice | undefined;
 }
 
 /** Logits of the readable pictures in order, and what was wrong with the others; plain data as well. */
@@ -92,8 +95,8 @@ export async function readBatch(
  * @throws BeitError `engine/rejected`
  */
 export async function createBatchClassifier(options: BatchOptions): Promise<BatchClassifier> {
-  const { model, threads, shape, device = "cpu" } = options;
-  const engine = await createEngine(model, { threads, memoryPattern: true, device });
+  const { model, threads, shape } = options;
+  const engine = await createEngine(model, { ...options.engine, threads, memoryPattern: true });
   const spare: Float32Array[] = []; // inputs of batches that are through: fresh memory costs more than a resize
 
   async function classify(pictures: readonly Picture[]): Promise<BatchOutcome> {

@@ -107,8 +107,8 @@ export async function pipeline(
   }
   const { precision = "auto" } = options;
   const loaded = typeof model === "string" ? await loadClassifier(model, { precision }) : model;
-  const predictor = await createPredictor(loaded, { workers: options.workers ?? 0, device: options.device });
-  const { top_k: usual = 5 } = options;
+  const { workers = 0, device = "cpu", top_k: usual = 5 } = options;
+  const predictor = await createPredictor(loaded, { workers, engine: { device } });
   async function classify(images: ImageInput | readonly ImageInput[], { top_k = usual }: ClassifyOptions = {}) {
     if (!isList(images)) return (await classifyAll(predictor, loaded, [images], top_k))[0]!;
     return classifyAll(predictor, loaded, images, top_k);

@@ -1,11 +1,16 @@
-import type { Device } from "#platform/engine";
 import { coreCount } from "#platform/machine";
 import { startWorkers } from "#platform/threads";
 import { type BeitConfig, WIDE } from "../beit/config.ts";
 import { type ImageProcessor, outputSize } from "../image/processor.ts";
 import { BeitError } from "../platform/errors.ts";
 import type { Tensor } from "../tensor/tensor.ts";
-import { type BatchOptions, type BatchOutcome, createBatchClassifier, type Picture } from "./batch.ts";
+import {
+  type BatchOptions,
+  type BatchOutcome,
+  createBatchClassifier,
+  type EngineChoice,
+  type Picture,
+} from "./batch.ts";
 import type { PredictRequest } from "./predict-worker.ts";
 
 /** What inference needs of a model: how pictures become its input, and the weights or a quantised form. */
@@ -49,8 +54,8 @@ export interface PredictorOptions {
   readonly batchSize?: number;
   /** Most width x height of a picture, told from its header; the decoder's own limit unless said otherwise. */
   readonly maxPixels?: number;
-  /** See `EngineOptions`. */
-  readonly device?: Device | undefined;
+  /** See `EngineOptions`; what threads are given must be plain data. */
+  readonly engine?: EngineChoice | undefined;
 }
 
 /** Something that classifies batches: this thread, or several of them, the least busy first. */
@@ -101,7 +106,7 @@ export async function startPredictor(
     processor,
     shape: [config.numChannels, ...config.imageSize],
     maxPixels: options.maxPixels,
-    device: options.device,
+    engine: options.engine,
   };
   const backend = await (workers === 0 ? inThisThread(batch) : inThreads(batch, workers));
   const size = options.batchSize ?? PREDICTION_BATCH;

@@ -22,7 +22,7 @@ import { quantizeColumns } from "../tensor/quantize.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { pixelsOf } from "./batch.ts";
 import { createExplanations, type Explainer, type Explanation } from "./explain.ts";
-import { inferenceModel } from "./inference.ts";
+import { inferenceGraph, inferenceModel } from "./inference.ts";
 import type { Model } from "./model.ts";
 import { type ImageInput, toPicture } from "./pipeline.ts";
 import { createPredictor } from "./predictor.ts";
@@ -31,7 +31,7 @@ import { type ClassScore, topScores } from "./scores.ts";
 // A model prepared for a page: ready graphs, so that nothing is traced there, and every weight in one file only.
 
 /** The files of a prepared model, by name. `model.onnx` classifies; `explain.onnx` reads most weights out of it. */
-export const PREPARED_FILES = [
+const NEEDED_FILES = [
   "about.json",
   "config.json",
   "preprocessor_config.json",
@@ -39,6 +39,9 @@ export const PREPARED_FILES = [
   "model.onnx",
   "explain.onnx",
 ] as const;
+/** Classifies in floating point by the weights of `model.onnx`: for graphics cards, which have no operators on bytes. */
+export const FLOAT_FILE = "float.onnx";
+export const PREPARED_FILES = [...NEEDED_FILES, FLOAT_FILE] as const;
 
 /** What a page says of its model. */
 export interface About {
@@ -59,6 +62,7 @@ export async function prepareModel(
 ): Promise<Record<(typeof PREPARED_FILES)[number], string | Uint8Array>> {
   const { config, processor, parameters, source } = model;
   const bytes = quantized ?? encodeModel(await inferenceModel(model));
+  const file = sharedFile(bytes, "model.onnx");
   const about: About = { name, precision: quantized ? "int8" : "fp32", parameters: countOf(parameters) };
   return {
     "about.json": json(about),
@@ -66,7 +70,8 @@ export async function prepareModel(
     "preprocessor_config.json": json(serializeImageProcessor(processor)),
     "README.md": source.card ?? "",
     "model.onnx": bytes,
-    "explain.onnx": await explanationModel(model, sharedFile(bytes, "model.onnx")),
+    "explain.onnx": await explanationModel(model, file),
+    "float.onnx": await floatModel(model, file),
   };
 }
 
@@ -86,9 +91,24 @@ async function explanationModel({ config, parameters }: Model, file: SharedFile)
   const used = new Map([...parameters].filter(([name]) => trace.parameters.has(name)));
   const computed = Object.fromEntries(Object.entries(prepared).filter(([, value]) => !isInput(value)));
   const found = await evaluate(lower(computed), Object.fromEntries(used));
-  const weights = new Map<string, Tensor>([...used, ...Object.entries(found)]);
-  const withBytes = readBytes(forward, weights, file);
-  return encodeModel(shareWeights(toModel(withBytes, { name: "explain", weights }), file));
+  return withWeightsOf(file, forward, new Map<string, Tensor>([...used, ...Object.entries(found)]), "explain");
+}
+
+async function floatModel(model: Model, file: SharedFile): Promise<Uint8Array> {
+  const { outputs, weights } = await inferenceGraph(model, { portable: true });
+  return withWeightsOf(file, outputs, weights, "float");
+}
+
+/** A graph as a model whose weights are the file's, where that has them. */
+function withWeightsOf(
+  file: SharedFile,
+  outputs: Outputs,
+  weights: ReadonlyMap<string, Tensor>,
+  name: string,
+): Uint8Array {
+  const all = new Map(weights);
+  const withBytes = readBytes(outputs, all, file);
+  return encodeModel(shareWeights(toModel(withBytes, { name, weights: all }), file));
 }
 
 /** Weights whose bytes the file has are read from these: bytes · scale of the column. */
@@ -134,7 +154,10 @@ export interface PreparedModel {
 
 /** How a prepared model is opened. */
 export interface OpenPreparedOptions {
+  /** On `"auto"` it classifies in floating point, by WebGPU where there is one and it works. Default: the CPU. */
   readonly device?: Device;
+  /** Told why WebGPU is not used. */
+  readonly onRemark?: (text: string) => void;
 }
 
 /**
@@ -146,17 +169,19 @@ export async function openPrepared(
   read: (file: (typeof PREPARED_FILES)[number]) => Promise<Uint8Array>,
   options: OpenPreparedOptions = {},
 ): Promise<PreparedModel> {
-  const contents = await Promise.all(PREPARED_FILES.map(read));
+  const contents = await Promise.all(NEEDED_FILES.map(read));
   const [about, configText, processorText, card] = contents.slice(0, 4).map((bytes) => new TextDecoder().decode(bytes));
   const [model, explain] = contents.slice(4) as [Uint8Array, Uint8Array];
   const config = parseConfig(parsed(configText!, "config.json"), "config.json");
   const processor = parseImageProcessor(parsed(processorText!, "preprocessor_config.json"), "preprocessor_config.json");
+  const externalData = { "model.onnx": model };
+  const float = options.device === "auto";
   const predictor = await createPredictor(
-    { config, processor, parameters: new Map(), quantized: model },
-    { workers: 0, device: options.device },
+    { config, processor, quantized: float ? await read(FLOAT_FILE) : model },
+    { workers: 0, engine: float ? { ...options, externalData, optimize: true } : undefined },
   );
   const open = async () => {
-    const engine = await createEngine(explain, { threads: coreCount(), externalData: { "model.onnx": model } });
+    const engine = await createEngine(explain, { threads: coreCount(), externalData });
     return createExplanations(engine, { config, processor }, "gradient");
   };
   let explainer: Promise<Explainer> | undefined;

@@ -9,10 +9,12 @@ import { packagePath } from "../platform/package.ts";
 /** The files of a page with its model, by path with forward slashes. */
 export type Site = ReadonlyMap<string, Uint8Array>;
 
-/** The list that page and service worker read: all other files with their sizes, and a digest of everything. */
+/** The list that page and service worker read: all other files, their sizes, whether a page can do without; a digest of everything. */
 export const SITE_LIST = "site.json";
 /** Where the files of the model are. */
 export const MODEL_FOLDER = "model/";
+/** What only those load who ask for the graphics card. */
+const OPTIONAL = /^assets\/.*asyncify.*\.wasm$|^model\/float\.onnx$/;
 const UNLISTED = new Set(["index.html", "sw.js"]); // the one is kept under its folder's address, the other never
 
 let built: Promise<Site> | undefined;
@@ -54,7 +56,8 @@ export async function createSite(model: string, precision: Precision, name = nam
   }
   const version = digest(...[...files].flat()).slice(0, 16);
   const listed = [...files].filter(([path]) => !UNLISTED.has(path));
-  const list = { version, files: listed.map(([path, { byteLength }]) => ({ path, bytes: byteLength })) };
+  const entry = (path: string, bytes: number) => ({ path, bytes, ...(OPTIONAL.test(path) && { optional: true }) });
+  const list = { version, files: listed.map(([path, { byteLength }]) => entry(path, byteLength)) };
   return files.set(SITE_LIST, utf8.encode(`${JSON.stringify(list, null, 2)}\n`));
 }
 

@@ -19,7 +19,6 @@ export function hasChromium(): boolean {
 }
 
 const FLAGS = [
-  "--disable-gpu",
   "--disable-quic",
   "--no-first-run",
   "--disable-background-networking",
@@ -29,9 +28,16 @@ const FLAGS = [
   "--use-fake-ui-for-media-stream",
 ];
 
-/** Starts the browser, with a camera that shows a test picture. */
-export const startChromium = (): Promise<Browser> =>
-  chromium.launch({ executablePath: EXECUTABLE, chromiumSandbox: false, args: FLAGS });
+const SOFTWARE_ADAPTER = ["--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
+
+/**
+ * Starts the browser, with a camera that shows a test picture; on request with WebGPU, by an adapter that computes on the
+ * processor as a graphics card would.
+ */
+export const startChromium = ({ webgpu = false } = {}): Promise<Browser> => {
+  const args = [...FLAGS, ...(webgpu ? SOFTWARE_ADAPTER : ["--disable-gpu"])];
+  return chromium.launch({ executablePath: EXECUTABLE, chromiumSandbox: false, args });
+};
 
 const TYPES: Record<string, string> = {
   ".html": "text/html; charset=utf-8",

@@ -12,7 +12,8 @@ async function fill() {
   const { version, files } = await (await fetch(SITE, { cache: "no-store" })).json();
   const cache = await caches.open(CACHES + version);
   const versioned = (path) => (path.startsWith("model/") ? `${path}?${version}` : path); // as src/download.ts asks
-  const wanted = [INDEX, SITE, ...files.map(({ path }) => new URL(versioned(path), self.location).href)];
+  const needed = files.filter(({ optional }) => !optional); // the others are kept where somebody asks for them
+  const wanted = [INDEX, SITE, ...needed.map(({ path }) => new URL(versioned(path), self.location).href)];
   for (const url of wanted) if (!(await cache.match(url))) await cache.add(url);
   const old = (await caches.keys()).filter((name) => name.startsWith(CACHES) && name !== CACHES + version);
   await Promise.all(old.map((name) => caches.delete(name)));

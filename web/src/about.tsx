@@ -1,12 +1,19 @@
 import { useRef } from "preact/hooks";
+import type { Classifier } from "./classifier.ts";
 import { words } from "./decision.ts";
+import { Device } from "./device.tsx";
 import { Markdown } from "./markdown.tsx";
 import type { ModelFacts } from "./protocol.ts";
 
-/** The model's name, card and limits, behind one button. */
-export function About({ model }: { readonly model: ModelFacts }) {
+interface AboutProps {
+  readonly model: ModelFacts;
+  readonly classifier: Classifier;
+}
+
+/** The model's name, card and limits, and what it runs on, behind one button. */
+export function About({ model, classifier }: AboutProps) {
   const dialog = useRef<HTMLDialogElement>(null);
-  const { name, labels, parameters, precision, threads, card } = model;
+  const { name, labels, parameters, precision, card } = model;
   return (
     <>
       <button class="quiet" onClick={() => dialog.current!.showModal()}>
@@ -26,7 +33,7 @@ export function About({ model }: { readonly model: ModelFacts }) {
           <dd>{precision === "int8" ? "products in 8 bits (int8)" : "float32"}</dd>
           <dt>Runs on</dt>
           <dd>
-            this device, {threads} {threads === 1 ? "thread" : "threads"}
+            <Device model={model} classifier={classifier} />
           </dd>
         </dl>
         <p class="hint">

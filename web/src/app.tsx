@@ -48,7 +48,7 @@ export function App({ classifier, progress }: AppProps) {
             <p>{model ? model.labels.map(words).join(" · ") : "image classifier"}</p>
           </div>
         </div>
-        {model && <About model={model} />}
+        {model && <About model={model} classifier={classifier} />}
       </header>
       <main>
         <p class="promise">

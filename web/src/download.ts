@@ -2,7 +2,7 @@
 export interface Site {
   /** Digest of all files: another one means that something changed. */
   readonly version: string;
-  readonly files: readonly { readonly path: string; readonly bytes: number }[];
+  readonly files: readonly { readonly path: string; readonly bytes: number; readonly optional?: boolean }[];
 }
 
 /** Reads files of the site, each once over the network ever: they are kept for the service worker to find. */

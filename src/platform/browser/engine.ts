@@ -14,14 +14,16 @@ export interface RuntimeFiles {
   readonly mjs?: string;
   /** Content of ort-wasm-simd-threaded.wasm. */
   readonly wasm?: ArrayBuffer;
+  /** Content of ort-wasm-simd-threaded.asyncify.wasm, which runs models by WebGPU. */
+  readonly gpuWasm?: ArrayBuffer;
 }
 
 let files: RuntimeFiles = {};
 const loaded = new Map<Device, Promise<Runtime>>();
 
-/** Says where onnxruntime's files are; before the first model is loaded. */
+/** Says where onnxruntime's files are; before the first model that needs them is loaded. */
 export function useRuntime(given: RuntimeFiles): void {
-  files = given;
+  files = { ...files, ...given };
 }
 
 /** onnxruntime-web, loaded on first use. @throws BeitError `engine/missing` */
@@ -32,7 +34,8 @@ async function loadRuntime(device: Device): Promise<Runtime> {
   const runtime = module.then(
     (ort) => {
       if (device === "wasm" && files.mjs) ort.env.wasm.wasmPaths = { mjs: files.mjs };
-      if (device === "wasm" && files.wasm) ort.env.wasm.wasmBinary = files.wasm;
+      const wasm = device === "wasm" ? files.wasm : files.gpuWasm;
+      if (wasm) ort.env.wasm.wasmBinary = wasm;
       return ort as Runtime;
     },
     (error: Error) => {
