@@ -85,7 +85,10 @@ export async function load({ batch, workers, threads, folder, masked = false, ..
   const live = { parameters, moments: zeroMoments(parameters, groups) };
   shareLive(live);
   const stepper = await createStepper(graphs, inputs, parameters, { workers, threads });
-  const updater = await createUpdater(live, groups, stepper.gradients, { threads: workers * threads });
+  const updater = await createUpdater(live, groups, stepper.gradients, {
+    threads: workers * threads,
+    parts: workers * threads,
+  });
   const labels = Int32Array.from({ length: batch }, (_, i) => i % 2);
   const same = { epoch: 0, first: 0, pixels: pixelsOf(config, batch).data, labels };
   const openNext = await openBatches(folder, { config, batch, recipe });

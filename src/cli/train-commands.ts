@@ -48,7 +48,7 @@ const runOptions = (command: Command, notes: string): Command =>
     .option("--learning-rate <x>", "peak learning rate", positiveNumber())
     .option("--seed <n>", "of all random choices", wholeNumber(0))
     .option("--resume", "go on from the newest checkpoint in the output folder")
-    .option("--workers <n>", "training threads (default: what is fastest here)", wholeNumber(1))
+    .option("--workers <n>", "training threads (default: measured for a long run)", wholeNumber(1))
     .option("--threads <n>", "threads inside each (default: likewise)", wholeNumber(1))
     .option("--save-every <steps>", "steps between checkpoints", wholeNumber(1))
     .addHelpText("after", notes);

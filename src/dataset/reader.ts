@@ -68,7 +68,7 @@ export interface ReadResult {
   busyMs: number;
 }
 
-const CONCURRENT = 3; // decoding runs on threads of its own while this one resizes: one picture at a time would idle both
+const CONCURRENT = 3; // reading, and all but small JPEG files' decoding, runs on threads of its own while this one resizes
 
 /**
  * Reads pictures into the ring. A result depends on the seed, the picture's id, its epoch and position only, never on

@@ -6,12 +6,26 @@ interface Values {
   readonly data: Float32Array;
 }
 
+type Tensors = ReadonlyMap<string, Values>;
+
 /** What one thread of an optimizer step works on. */
 export interface Part extends UpdateInputs {
   /** Gradients to be added to `gradients`, by further workers. */
-  readonly others: readonly ReadonlyMap<string, Values>[];
+  readonly others: readonly Tensors[];
   /** Moving average of the parameters. Changed in place. */
-  readonly average: ReadonlyMap<string, Values> | undefined;
+  readonly average: Tensors | undefined;
+}
+
+/** Elements that a step changes of a tensor, or does not where nothing trains or averages it. */
+const changed = (name: string, { data }: Values, gradients: Tensors, average: Tensors | undefined) =>
+  gradients.has(name) || average ? data.length : 0;
+
+const LEAST = 2 ** 18; // elements that are worth a thread, a request and an answer
+
+/** Into how many parts to cut a step, of at most `most`: no more than pay for themselves. */
+export function usefulParts(gradients: Tensors, average: Tensors | undefined, most: number): number {
+  const elements = [...(average ?? gradients).values()].reduce((sum, { data }) => sum + data.length, 0);
+  return Math.max(1, Math.min(most, Math.ceil(elements / LEAST)));
 }
 
 /**
@@ -21,10 +35,10 @@ export interface Part extends UpdateInputs {
 export function divide(whole: Part, count: number): Part[] {
   const parts = Array.from({ length: count }, () => ({ names: new Set<string>(), size: 0 }));
   const bySize = [...whole.parameters].sort(([, a], [, b]) => b.data.length - a.data.length);
-  for (const [name, { data }] of bySize) {
+  for (const [name, values] of bySize) {
     const lightest = parts.reduce((least, part) => (part.size < least.size ? part : least));
     lightest.names.add(name);
-    lightest.size += data.length;
+    lightest.size += changed(name, values, whole.gradients, whole.average);
   }
   return parts.map(({ names }) => {
     const pick = <T>(from: ReadonlyMap<string, T>) => new Map([...from].filter(([name]) => names.has(name)));

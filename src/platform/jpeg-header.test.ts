@@ -36,6 +36,27 @@ describe("jpegHeader", () => {
     expect(jpegHeader(bytes)?.plain).toBe(plain);
   });
 
+  it("sees EXIF behind the frame header, and calls nothing plain that has no scan or a second frame", async () => {
+    const turned = await blank(20, 10).withMetadata({ orientation: 6 }).jpeg().toBuffer();
+    const segment = (marker: number) => turned.indexOf(Buffer.from([0xff, marker]));
+    const [exif, frame] = [segment(0xe1), segment(0xc0)];
+    const after = (at: number) => at + 2 + turned.readUInt16BE(at + 2);
+    const header = turned.subarray(frame, after(frame));
+    const without = Buffer.concat([turned.subarray(0, exif), turned.subarray(after(exif), after(frame))]);
+    const rest = turned.subarray(after(frame));
+    const parts = { exif: turned.subarray(exif, after(exif)), nothing: Buffer.of(), frame: header };
+    const plain = Object.entries(parts).map(([name, part]) => [
+      name,
+      jpegHeader(Buffer.concat([without, part, rest]))?.plain,
+    ]);
+    expect(plain).toEqual([
+      ["exif", false],
+      ["nothing", true],
+      ["frame", false],
+    ]);
+    expect(jpegHeader(without)).toMatchObject({ width: 20, height: 10, plain: false });
+  });
+
   it("steps over fill bytes and a thumbnail inside a segment", async () => {
     const jpeg = await blank(40, 30).jpeg().toBuffer();
     const thumbnail = await blank(4, 3).jpeg().toBuffer();

@@ -18,7 +18,14 @@ export function processorName(): string {
   return cpus()[0]?.model.trim() ?? "unknown";
 }
 
-/** Folder for what may be computed anew: below XDG_CACHE_HOME or ~/.cache. @see XDG Base Directory Specification 0.8 */
-export function cacheFolder(): string {
-  return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "beit");
+/**
+ * Folder for what may be computed anew: below XDG_CACHE_HOME or ~/.cache; none for a user without a home.
+ * @see XDG Base Directory Specification 0.8
+ */
+export function cacheFolder(): string | undefined {
+  try {
+    return join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "beit");
+  } catch {
+    return undefined;
+  }
 }

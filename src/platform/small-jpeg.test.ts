@@ -62,6 +62,28 @@ describe("decodeSmallJpeg", () => {
     }
   });
 
+  it("is not kept busy by a file that goes on and on after its first fault", async () => {
+    const bytes = await jpeg(400, 400, 80, "4:2:0");
+    const head = bytes.subarray(0, bytes.indexOf(Buffer.from([0xff, 0xda])));
+    const scan = Buffer.from([0xff, 0xda, 0, 8, 1, 1, 0, 0, 63, 0]); // of one component, without its data
+    const endless = Buffer.concat([head, ...Array.from({ length: 50_000 }, () => scan), Buffer.of(0xff, 0xd9)]);
+    const began = performance.now();
+    await expect(decodeImage(endless, "x")).rejects.toThrow(/damaged/);
+    expect(performance.now() - began).toBeLessThan(1000); // 3 s where every scan is gone through
+  });
+
+  it("tells damaged pictures from others that are decoded at the same time, in whatever order they come", async () => {
+    const good = await jpeg(60, 40, 80, "4:2:0");
+    const damaged = good.subarray(0, good.length - 100);
+    for (let ticks = 0; ticks < 6; ticks++) {
+      const first = decodeImage(damaged, "damaged").catch(() => "refused");
+      for (let i = 0; i < ticks; i++) await undefined;
+      const second = decodeImage(good, "good");
+      expect(await first, `${ticks} ticks apart`).toBe("refused");
+      expect((await second).width).toBe(60);
+    }
+  });
+
   it("changes no verdict of decodeImage on files with wrong bytes, and no bits where the tables are right", async () => {
     const stream = random("wrong bytes");
     const whole = await jpeg(90, 70, 85, "4:2:0");

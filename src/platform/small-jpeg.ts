@@ -8,19 +8,19 @@ export const SMALL = 160_000;
 type Decode = typeof import("@jsquash/jpeg/decode.js")["default"];
 
 let loading: Promise<Decode> | undefined;
-let complained = false;
+let compiled: WebAssembly.Module | undefined;
 
 /**
- * Decodes a small JPEG file whose header is plain (see `jpegHeader`), with the bits that sharp gives.
- * @returns undefined when the decoder complains of anything: whether the file is damaged is then for sharp to say
+ * Decodes a small JPEG file whose header is plain (see `jpegHeader`), with the bits that sharp gives (wrong tables in a damaged file
+ * apart, docs/numerics.md).
+ * @returns undefined when the decoder complains of anything, at once: whether the file is damaged is then for sharp to say
  */
 export async function decodeSmallJpeg(bytes: Uint8Array): Promise<Pixels | undefined> {
-  loading ??= load();
-  const decode = await loading;
-  complained = false;
   try {
+    loading ??= load();
+    const decode = await loading;
     const { width, height, data } = await decode(Uint8Array.from(bytes).buffer);
-    return complained ? undefined : toRgb({ width, height, channels: 4, data });
+    return toRgb({ width, height, channels: 4, data });
   } catch {
     loading = undefined; // what it held of that picture stays in its memory: the next picture gets a new one
     return undefined;
@@ -30,15 +30,16 @@ export async function decodeSmallJpeg(bytes: Uint8Array): Promise<Pixels | undef
 async function load(): Promise<Decode> {
   const { default: decode, init } = await import("@jsquash/jpeg/decode.js");
   const path = createRequire(import.meta.url).resolve("@jsquash/jpeg/codec/dec/mozjpeg_dec.wasm");
-  const module = new WebAssembly.Module(readFileSync(path));
+  compiled ??= new WebAssembly.Module(readFileSync(path));
+  const module = compiled;
   await init({
     instantiateWasm(imports: WebAssembly.Imports, done: (instance: WebAssembly.Instance) => void) {
       const instance = new WebAssembly.Instance(module, imports);
       done(instance);
       return instance.exports;
     },
-    printErr: () => {
-      complained = true;
+    printErr(complaint: string) {
+      throw new Error(complaint); // going on would take as long as a damaged file likes
     },
   });
   return decode;

@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { beforeEach, describe, expect, it, vi } from "vitest";
@@ -6,9 +6,13 @@ import { presets } from "../beit/config.ts";
 import { initialValues } from "../beit/init.ts";
 import { parameterShapes } from "../evaluate/model.ts";
 import { fineTuneStep } from "./fine-tune-step.ts";
-import { candidateLayouts, chooseLayout, fastestLayout, type Spread } from "./layout.ts";
+import { candidateLayouts, chooseLayout, fastestLayout, type LayoutOptions, type Spread } from "./layout.ts";
 import { parseRecipe } from "./recipe.ts";
 
+vi.mock(import("node:os"), async (original) => {
+  const os = await original();
+  return { ...os, homedir: vi.fn(os.homedir) };
+});
 vi.mock(import("../platform/machine.ts"), async (original) => ({ ...(await original()), coreCount: () => 2 }));
 
 describe("layouts worth trying", () => {
@@ -57,7 +61,8 @@ describe("the layout of a run", () => {
   };
   let cache: string;
   const remarks: string[] = [];
-  const choose = (steps: number, given = {}) => chooseLayout(task, given, steps, (text) => remarks.push(text));
+  const choose = (steps: number, options: Omit<LayoutOptions, "steps"> = {}) =>
+    chooseLayout(task, { steps, onRemark: (text) => remarks.push(text), ...options });
   const file = () => join(cache, "beit", "layouts.json");
 
   beforeEach(() => {
@@ -84,8 +89,10 @@ describe("the layout of a run", () => {
     expect([...task.parameters].map(([name, { data }]) => [name, [...data]])).toEqual(before);
     const [key, kept] = Object.entries(JSON.parse(readFileSync(file(), "utf8")))[0]!;
     expect(kept).toEqual(measured);
-    writeFileSync(file(), JSON.stringify({ [key]: { workers: 1, threads: 2 }, other: { workers: 7, threads: 1 } }));
-    expect(await choose(1)).toEqual({ workers: 1, threads: 2 });
+    for (const other of [{ workers: 7, threads: 1 }, "what is no layout"]) {
+      writeFileSync(file(), JSON.stringify({ [key]: { workers: 1, threads: 2 }, other }));
+      expect(await choose(1)).toEqual({ workers: 1, threads: 2 });
+    }
     expect(remarks).toHaveLength(2);
   });
 
@@ -99,7 +106,26 @@ describe("the layout of a run", () => {
 
   it("is used, and said not to be kept, where the folder cannot be written", async () => {
     writeFileSync(join(cache, "beit"), "a file");
-    expect((await choose(200)).workers).toBeGreaterThan(0);
-    expect(remarks[1]).toMatch(/not kept: .*cannot be written/);
+    const { workers, threads } = await choose(200);
+    expect(remarks[1]).toMatch(
+      new RegExp(`from now on ${workers} x ${threads} threads \\(not kept: .*cannot be written`),
+    );
+  });
+
+  it("is the usual one, not kept, where measuring is interrupted", async () => {
+    const abort = new AbortController();
+    const chosen = choose(200, { signal: abort.signal });
+    abort.abort();
+    expect(await chosen).toEqual({ workers: 2, threads: 1 });
+    expect([remarks.length, existsSync(file())]).toEqual([1, false]);
+  });
+
+  it("needs no home folder", async () => {
+    vi.stubEnv("XDG_CACHE_HOME", "");
+    const { homedir } = await import("node:os");
+    vi.mocked(homedir).mockImplementationOnce(() => {
+      throw new Error("uv_os_homedir returned ENOENT");
+    });
+    expect(await choose(10)).toEqual({ workers: 2, threads: 1 });
   });
 });

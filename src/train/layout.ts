@@ -51,56 +51,76 @@ export function fastestLayout(measured: readonly [Measured, ...Measured[]]): Lay
   return ms <= GAIN * usualMs ? best : usual;
 }
 
-const STEPS = 200; // a run of fewer is not worth the steps that measuring takes
 const WARM_UP = 1;
 const TIMED = 3;
+const SHARE = 1 / 25; // of a run's steps that measuring may take
+
+/** How a run's layout is chosen. */
+export interface LayoutOptions {
+  readonly workers?: number | undefined;
+  readonly threads?: number | undefined;
+  /** Of the run. */
+  readonly steps: number;
+  /** Ends measuring. */
+  readonly signal?: AbortSignal | undefined;
+  /** Told what is measured and what came out. */
+  readonly onRemark?: ((text: string) => void) | undefined;
+}
 
 /**
- * The layout of a new run: the one that options name, else the one that was measured on this machine for such a step, else,
- * for a run of at least 200 steps, measured now and kept for the next; the usual one where there is nothing to choose.
- * @param steps of the run
- * @param onRemark told what is measured and what came out
+ * The layout of a run: the one that options name, else the one that was measured on this machine for such a step, else, for
+ * a run that is long enough (200 steps on two cores), measured now and kept for the next; the usual one where there is
+ * nothing to choose.
  */
-export async function chooseLayout(
-  task: Spread,
-  given: { readonly workers?: number; readonly threads?: number },
-  steps: number,
-  onRemark: (text: string) => void = () => undefined,
-): Promise<Layout> {
+export async function chooseLayout(task: Spread, options: LayoutOptions): Promise<Layout> {
   const [cores, micros] = [coreCount(), microsOf(task)];
   const candidates = candidateLayouts(cores, micros, task.wide);
-  if (given.workers !== undefined || given.threads !== undefined) {
-    const workers = Math.min(micros, given.workers ?? candidates[0].workers);
-    return { workers, threads: given.threads ?? Math.max(1, Math.floor(cores / workers)) };
+  if (options.workers !== undefined || options.threads !== undefined) {
+    const workers = Math.min(micros, options.workers ?? candidates[0].workers);
+    return { workers, threads: options.threads ?? Math.max(1, Math.floor(cores / workers)) };
   }
   if (candidates.length === 1) return candidates[0];
-  const file = `${cacheFolder()}/layouts.json`;
+  const folder = cacheFolder();
+  const file = folder && `${folder}/layouts.json`;
   const key = keyOf(task.graphs.micro, micros);
-  const kept = await readLayouts(file);
-  if (kept[key]) return kept[key];
-  if (steps < STEPS) return candidates[0];
-  onRemark(`measuring how to spread a step over ${cores} cores, once for such a model on this machine`);
-  const measured: Measured[] = [];
-  for (const layout of candidates) measured.push([layout, await timeStep(task, layout)]);
-  const chosen = fastestLayout(measured as [Measured, ...Measured[]]);
+  const kept = file && (await readLayouts(file))[key];
+  if (kept) return { ...kept, workers: Math.min(micros, kept.workers) };
+  if (options.steps * SHARE < candidates.length * (WARM_UP + TIMED)) return candidates[0];
+  options.onRemark?.(`measuring how to spread a step over ${cores} cores, once for such a model on this machine`);
+  const measured: [Measured, ...Measured[]] = [[candidates[0], Number.POSITIVE_INFINITY]];
+  for (const [i, layout] of candidates.entries()) {
+    const best = Math.min(...measured.map(([, ms]) => ms));
+    measured[i] = [layout, await timeStep(task, layout, best, options.signal)];
+    if (options.signal?.aborted) return candidates[0];
+  }
+  const chosen = fastestLayout(measured);
   const figures = measured.map(([layout, ms]) => `${layoutText(layout)} ${(ms / 1000).toFixed(2)} s`).join(", ");
-  const where = await keepLayout(file, key, chosen);
-  onRemark(`a step takes: ${figures}; from now on ${layoutText(chosen)}${where}`);
+  const where = file ? await keepLayout(file, key, chosen) : "";
+  options.onRemark?.(`a step takes: ${figures}; from now on ${layoutText(chosen)}${where}`);
   return chosen;
 }
 
 const layoutText = ({ workers, threads }: Layout) => `${workers} x ${threads} threads`;
 
-/** Milliseconds of the fastest of a few steps on made-up inputs; parameters stay as they are. */
-async function timeStep({ graphs, inputs, parameters, ...task }: Spread, layout: Layout): Promise<number> {
+/**
+ * Milliseconds of the fastest of a few steps on made-up inputs, of the first one where that is far from the best layout's;
+ * parameters stay as they are.
+ */
+async function timeStep(
+  { graphs, inputs, parameters, ...task }: Spread,
+  layout: Layout,
+  bestMs: number,
+  signal: AbortSignal | undefined,
+): Promise<number> {
   const stepper = await createStepper(graphs, inputs, parameters, layout);
   try {
     const batches = Array.from({ length: microsOf(task) }, () => madeUp(inputs));
     const times: number[] = [];
-    for (let i = 0; i < WARM_UP + TIMED; i++) {
+    for (let i = 0; i < WARM_UP + TIMED && !signal?.aborted; i++) {
       const began = performance.now();
       await stepper.step(batches);
       times.push(performance.now() - began);
+      if (times[0]! > 3 * bestMs) return times[0]!;
     }
     return Math.min(...times.slice(WARM_UP));
   } finally {
@@ -123,10 +143,10 @@ const keyOf = (micro: Outputs, micros: number) =>
     encodeModel(toModel(micro, { name: "micro" })),
   );
 
-const Layouts = z.record(z.string(), Layout);
+const Layouts = z.record(z.string(), Layout.optional().catch(undefined));
 
-/** What was measured before; nothing where the file is missing or not what it was. */
-async function readLayouts(file: string): Promise<Record<string, Layout>> {
+/** What was measured before, where that can be read. */
+async function readLayouts(file: string): Promise<Record<string, Layout | undefined>> {
   const content = await readJson(file).catch(() => ({}));
   return Layouts.safeParse(content).data ?? {};
 }

@@ -1,4 +1,5 @@
 import { createLoader, type Loader } from "../dataset/loader.ts";
+import { usefulParts } from "../optim/part.ts";
 import { type Schedule, schedule } from "../optim/schedule.ts";
 import { BEST } from "./checkpoint.ts";
 import { stepsPerEpoch } from "./data.ts";
@@ -52,9 +53,12 @@ export async function openRun<Model, Metrics>(
   const perEpoch = stepsPerEpoch(data, recipe);
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
-  const named = options.workers || options.threads ? options : (resumed?.state.layout ?? {}); // the bits depend on it
-  const layout = await chooseLayout(task, named, totalSteps, options.onRemark);
+  const { signal, onRemark } = options;
+  const before = resumed?.state.layout; // the last bits depend on it
+  const { workers = before?.workers, threads = before?.threads } = options;
+  const layout = await chooseLayout(task, { workers, threads, steps: totalSteps, signal, onRemark });
   const live = resumed ?? freshState(task, layout);
+  live.state.layout = layout;
   if (resumed) task.parameters.clear(); // what it would have begun with
   shareLive(live);
   const best = live.state.best && (await task.load(`${options.output}/${BEST}`));
@@ -66,9 +70,9 @@ export async function openRun<Model, Metrics>(
   };
   try {
     const stepper = keep(await createStepper(task.graphs, task.inputs, live.parameters, layout));
-    const updater = keep(
-      await createUpdater(live, task.groups, stepper.gradients, { threads: layout.workers * layout.threads }),
-    );
+    const cores = layout.workers * layout.threads;
+    const parts = usefulParts(stepper.gradients[0], live.average, cores);
+    const updater = keep(await createUpdater(live, task.groups, stepper.gradients, { threads: cores, parts }));
     const { samples } = data;
     const { batchSize, seed } = recipe;
     const loader = keep(

@@ -23,7 +23,7 @@ interface MuonCase {
 
 const path = new URL("../../test/fixtures/optim/muon.json", import.meta.url);
 const cases: MuonCase[] = JSON.parse(readFileSync(path, "utf8"));
-const ONE = { threads: 1 };
+const ONE = { threads: 1, parts: 1 };
 const layer = (i: number) => `beit.encoder.layer.${i}.output.dense.weight`;
 
 function largestDifference(actual: Float32Array, expected: readonly number[]): number {
@@ -107,7 +107,7 @@ describe("createUpdater", () => {
       const live = { parameters, moments, average: tensors(initial) };
       shareLive(live);
       const gradients: Stepper["gradients"] = [tensors(first), tensors(second)];
-      const updater = await createUpdater(live, groups, gradients, { threads });
+      const updater = await createUpdater(live, groups, gradients, { threads, parts: threads });
       const norm = await updater.addUp();
       await updater.update({ lr: 0.1, step: 1, gradScale: 1 / norm }, 0.75);
       await updater.close();

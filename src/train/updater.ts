@@ -44,25 +44,23 @@ function stacksOf(parameters: Live["parameters"], groups: ReadonlyMap<string, Pa
 }
 
 /**
- * Cuts the step into as many parts as there are threads, one of them this one; with more than one, all arrays must lie in
- * shared memory. Muon's directions are computed by a graph, on all threads.
+ * Cuts the step into parts, one of them for this thread; with more than one, all arrays must lie in shared memory. Muon's
+ * directions are computed by a graph, on all threads.
  * @param gradients of each worker
  */
 export async function createUpdater(
   { parameters, moments, average }: Pick<Live, "parameters" | "moments" | "average">,
   groups: ReadonlyMap<string, ParameterGroup>,
   [gradients, ...others]: readonly [Gradients, ...Gradients[]],
-  { threads }: { readonly threads: number },
+  { threads, parts }: { readonly threads: number; readonly parts: number },
 ): Promise<Updater> {
-  const [own, ...rest] = divide({ parameters, gradients, others, moments, groups, average }, threads) as [
-    Part,
-    ...Part[],
-  ];
+  const whole = { parameters, gradients, others, moments, groups, average };
+  const [own, ...rest] = divide(whole, parts) as [Part, ...Part[]];
+  const stacks = stacksOf(parameters, groups);
+  const session = stacks.length ? await compileDirections(stacks, threads) : undefined;
   const helpers = rest.length
     ? await startWorkers<UpdateRequest, Map<string, number>>("train/update-worker", rest.length, rest)
     : undefined;
-  const stacks = stacksOf(parameters, groups);
-  const session = stacks.length ? await compileDirections(stacks, threads) : undefined;
 
   const everywhere = (request: PartRequest) =>
     Promise.all([

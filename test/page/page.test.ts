@@ -36,6 +36,8 @@ describe.skipIf(!hasChromium())("page", () => {
     const dialog = page.getByRole("dialog");
     expect(await dialog.getByText("5.5 million").isVisible()).toBe(true);
     expect(await dialog.getByRole("heading", { name: /limits/i }).count()).toBeGreaterThan(0); // of the card
+    expect(await dialog.getByRole("cell", { name: "without_mask" }).first().textContent()).toBe("without_mask");
+    expect(await dialog.locator(".markdown").textContent()).not.toMatch(/\\_|\]\(/); // escapes, links
     await page.keyboard.press("Escape");
     expect(await dialog.isVisible()).toBe(false);
   });

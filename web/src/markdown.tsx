@@ -42,7 +42,7 @@ function tableOf([head, , ...rows]: string[]): ComponentChildren {
   const cells = (line: string) =>
     line
       .slice(1, -1)
-      .split("|")
+      .split(/(?<!\\)\|/)
       .map((text) => inline(text.trim()));
   return (
     <div class="scroll">
@@ -68,19 +68,23 @@ function tableOf([head, , ...rows]: string[]): ComponentChildren {
   );
 }
 
-/** Code, strong text and links; other marks stay as they are. */
+/** Code, strong text and links, of which those into the web can be followed; other marks stay as they are. */
 function inline(text: string): ComponentChildren[] {
-  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]+\]\(https?:[^)]+\))/).map((part) => {
-    const link = /^\[([^\]]+)\]\((https?:[^)]+)\)$/.exec(part);
-    if (link) {
+  return text.split(/(`[^`]+`|\*\*[^*]+\*\*|\[[^\]]+\]\([^)\s]+\))/).map((part) => {
+    const link = /^\[([^\]]+)\]\(([^)\s]+)\)$/.exec(part);
+    if (link && /^https?:/.test(link[2]!)) {
       return (
         <a href={link[2]} rel="noreferrer" target="_blank">
-          {link[1]}
+          {plain(link[1]!)}
         </a>
       );
     }
+    if (link) return plain(link[1]!);
     if (/^`.+`$/.test(part)) return <code>{part.slice(1, -1)}</code>;
-    if (/^\*\*.+\*\*$/.test(part)) return <strong>{part.slice(2, -2)}</strong>;
-    return part;
+    if (/^\*\*.+\*\*$/.test(part)) return <strong>{plain(part.slice(2, -2))}</strong>;
+    return plain(part);
   });
 }
+
+/** Text whose marks are escaped. */
+const plain = (text: string) => text.replace(/\\([\\`*_[\]<>|#])/g, "$1");
