@@ -109,6 +109,18 @@ describe("training", { timeout: 400_000 }, () => {
     expect(second.result.state.lossSum).toBe(whole.result.state.lossSum);
   });
 
+  it("goes on with the layout it began with, and names the one it goes on with", async () => {
+    const [r, folder] = [recipe({ epochs: 1 }), output()];
+    const layouts = [{ workers: 1, threads: 1 }, {}, { threads: 2 }, {}];
+    const found: unknown[] = [];
+    for (const [i, layout] of layouts.entries()) {
+      const { result } = await run(r, { output: folder, resume: true, ...layout }, i + 1);
+      found.push(result.state.layout);
+    }
+    const [one, two] = [1, 2].map((threads) => ({ workers: 1, threads }));
+    expect(found).toEqual([one, one, two, two]);
+  });
+
   it("stops on a loss that is not finite, by step and name", async () => {
     const failed = run(recipe({ learningRate: 1e30, warmupEpochs: 0, clipNorm: null }), { output: output() });
     await expect(failed).rejects.toThrow(/^step \d+: the (loss|gradient of [\w.]+).* is not finite/);
