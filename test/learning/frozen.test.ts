@@ -1,10 +1,11 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { startClassifier, type TrainResult, train } from "../../src/train/fine-tune.ts";
 import { parseRecipe, type Recipe, stagesOf } from "../../src/train/recipe.ts";
 import type { RunOptions } from "../../src/train/run.ts";
-import { temporaryFolder, writeShapes } from "./shapes.ts";
+import { newOutput, run as runTo } from "./run.ts";
+import { writeShapes } from "./shapes.ts";
 
 const recipe = (changes: Readonly<Record<string, unknown>>): Recipe =>
   parseRecipe(
@@ -24,39 +25,29 @@ const recipe = (changes: Readonly<Record<string, unknown>>): Recipe =>
   );
 
 let shapes: string;
-const folders: string[] = [];
-const output = () => {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  return join(folder, "run");
-};
-
 beforeAll(async () => {
   shapes = await writeShapes({ train: 32, validation: 8 });
-  folders.push(shapes);
-});
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /** Whether what frozen blocks give is kept in this folder. */
 const keeps = (folder: string) => existsSync(join(folder, "frozen-features.tmp"));
 
-/** Runs to the end (or until `stopAt`); `kept` tells of every step whether features are kept then. */
+/** Runs to the end (or until `stop`); `kept` tells of every step whether features are kept then. */
 async function run(
   r: Recipe,
   options: RunOptions,
-  stopAt?: number,
+  stop?: number,
 ): Promise<TrainResult & { readonly kept: readonly boolean[] }> {
   const kept: boolean[] = [];
-  const abort = new AbortController();
-  const generator = train(shapes, r, { logEvery: 1, ...options, signal: abort.signal });
-  for (;;) {
-    const { value, done } = await generator.next();
-    if (done) return { ...value, kept };
-    if (value.kind === "step") kept.push(keeps(options.output));
-    if (value.kind === "step" && value.step === stopAt) abort.abort();
-  }
+  const { result } = await runTo(
+    (o) => train(shapes, r, o),
+    options,
+    ({ kind, ...event }) => {
+      if (kind === "step") kept.push(keeps(options.output));
+      return kind === "step" && "totalSteps" in event && event.step === stop;
+    },
+  );
+  return { ...result, kept };
 }
 
 /** Largest difference over the largest value. */
@@ -69,7 +60,7 @@ describe("frozen blocks", { timeout: 400_000 }, () => {
   it("trains the head and the last blocks, and nothing else", async () => {
     const r = recipe({ trainLayers: 2 });
     const before = (await startClassifier(r, ["cold", "warm"])).parameters;
-    const { model } = await run(r, { output: output() });
+    const { model } = await run(r, { output: newOutput() });
     const moved = [...model.parameters].filter(([name, { data }]) => farthest(data, before.get(name)!.data) > 0);
     const blocks = new Set(moved.map(([name]) => /layer\.(\d+)\./.exec(name)?.[1] ?? name));
     expect([...blocks].sort()).toEqual([
@@ -88,9 +79,9 @@ describe("frozen blocks", { timeout: 400_000 }, () => {
     { trainLayers: 2 },
     { trainLayers: 1, optimizer: "adamw", ema: 0.9, balance: { by: ["label"] } },
   ])("the same from what is kept as from pixels: %o", async (changes) => {
-    const folder = output();
+    const folder = newOutput();
     const kept = await run(recipe({ ...changes, augment: null }), { output: folder });
-    const computed = await run(recipe({ ...changes, augment: {} }), { output: output() });
+    const computed = await run(recipe({ ...changes, augment: {} }), { output: newOutput() });
     expect([new Set(kept.kept), new Set(computed.kept)]).toEqual([new Set([true]), new Set([false])]);
     expect(keeps(folder)).toBe(false);
     const before = (await startClassifier(recipe({}), ["cold", "warm"])).parameters;
@@ -108,8 +99,8 @@ describe("frozen blocks", { timeout: 400_000 }, () => {
 
   it("resumes bit for bit", async () => {
     const r = recipe({ trainLayers: 1, augment: null });
-    const whole = await run(r, { output: output() });
-    const folder = output();
+    const whole = await run(r, { output: newOutput() });
+    const folder = newOutput();
     expect((await run(r, { output: folder }, 3)).interrupted).toBe(true);
     const resumed = await run(r, { output: folder, resume: true });
     for (const [name, { data }] of whole.model.parameters) {
@@ -118,7 +109,7 @@ describe("frozen blocks", { timeout: 400_000 }, () => {
   });
 
   it("names the number of blocks where more are to be trained", async () => {
-    await expect(run(recipe({ trainLayers: 13 }), { output: output() })).rejects.toThrow(
+    await expect(run(recipe({ trainLayers: 13 }), { output: newOutput() })).rejects.toThrow(
       "trainLayers 13: the model has 12 blocks",
     );
   });

@@ -1,33 +1,26 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/evaluate/model.ts";
 import type { ReconstructionMetrics } from "../../src/evaluate/reconstruction.ts";
 import { loadTokenizer } from "../../src/evaluate/tokenizer.ts";
 import { encodePng } from "../../src/platform/decode.ts";
-import type { BeitError } from "../../src/platform/errors.ts";
 import type { RunEvent } from "../../src/train/events.ts";
 import { train } from "../../src/train/fine-tune.ts";
-import type { RunResult } from "../../src/train/loop.ts";
 import { pretrain } from "../../src/train/pretrain.ts";
 import { parsePretrainRecipe } from "../../src/train/pretrain-recipe.ts";
 import { parseRecipe } from "../../src/train/recipe.ts";
 import type { RunOptions } from "../../src/train/run.ts";
 import { trainTokenizer } from "../../src/train/tokenizer.ts";
 import { parseTokenizerRecipe } from "../../src/train/tokenizer-recipe.ts";
+import { bits, code, newOutput, run } from "./run.ts";
 import { temporaryFolder } from "./shapes.ts";
 
 const EDGE = 32;
-const folders: string[] = [];
-const folder = () => {
-  const made = temporaryFolder();
-  folders.push(made);
-  return made;
-};
 
 /** Pictures of four flat quarters, the right ones equal to the left: a masked half can be told from the other. */
 async function writeQuarters(count: number): Promise<string> {
-  const root = folder();
+  const root = temporaryFolder();
   mkdirSync(join(root, "deep", "er"), { recursive: true });
   for (let i = 0; i < count; i++) {
     const [upper, lower] = [[40, 220, 90][i % 3]!, [200, 60, 130][Math.floor(i / 3) % 3]!];
@@ -71,30 +64,6 @@ const pretrainRecipe = (tokenizer: string, changes: Record<string, unknown> = {}
     "test",
   );
 
-/** Runs to the end, or until a step. */
-async function run<M, R>(
-  start: (options: RunOptions) => AsyncGenerator<RunEvent<M>, RunResult<R>>,
-  options: RunOptions,
-  stopAt?: number,
-): Promise<{ events: RunEvent<M>[]; result: RunResult<R> }> {
-  const abort = new AbortController();
-  const generator = start({ logEvery: 1, ...options, signal: abort.signal });
-  const events: RunEvent<M>[] = [];
-  for (;;) {
-    const { value, done } = await generator.next();
-    if (done) return { events, result: value };
-    events.push(value);
-    if (value.kind === "step" && value.step === stopAt) abort.abort();
-  }
-}
-
-const bits = ({ model }: RunResult<{ readonly parameters: ReadonlyMap<string, { readonly data: Float32Array }> }>) =>
-  [...model.parameters].map(([name, { data }]) => [name, Buffer.from(data.buffer, data.byteOffset).toString("base64")]);
-const code = (promise: Promise<unknown>) =>
-  promise.then(
-    () => "no error",
-    (error: BeitError) => error.code,
-  );
 const evaluations = <M>(events: readonly RunEvent<M>[]) =>
   events.flatMap((event) => (event.kind === "evaluation" ? [event.metrics] : []));
 
@@ -104,13 +73,10 @@ let learnt: { events: RunEvent<ReconstructionMetrics>[] };
 
 beforeAll(async () => {
   pictures = await writeQuarters(96);
-  const output = join(folder(), "tokenizer");
+  const output = newOutput();
   learnt = await run((options) => trainTokenizer(pictures, tokenizerRecipe(), options), { output });
   tokenizer = join(output, "best");
 }, 400_000);
-afterAll(() => {
-  for (const made of folders) rmSync(made, { recursive: true, force: true });
-});
 
 describe("training a tokenizer", { timeout: 400_000 }, () => {
   it("learns to reconstruct pictures it has not seen, from several codes", async () => {
@@ -127,8 +93,8 @@ describe("training a tokenizer", { timeout: 400_000 }, () => {
   it("resumes bit for bit", async () => {
     const recipe = tokenizerRecipe({ epochs: 2, ema: 0.9, evaluateEvery: 1 });
     const start = (options: RunOptions) => trainTokenizer(pictures, recipe, options);
-    const whole = await run(start, { output: join(folder(), "run") });
-    const output = join(folder(), "run");
+    const whole = await run(start, { output: newOutput() });
+    const output = newOutput();
     expect((await run(start, { output }, 4)).result.interrupted).toBe(true);
     const second = await run(start, { output, resume: true });
     expect(bits(second.result)).toEqual(bits(whole.result));
@@ -142,7 +108,7 @@ describe("training a tokenizer", { timeout: 400_000 }, () => {
     const root = await writeQuarters(30);
     writeFileSync(join(root, "broken.jpg"), "not a picture");
     const recipe = tokenizerRecipe({ epochs: 2, batchSize: 4, validationFraction: 0.01 });
-    const { events } = await run((o) => trainTokenizer(root, recipe, o), { output: join(folder(), "run") });
+    const { events } = await run((o) => trainTokenizer(root, recipe, o), { output: newOutput() });
     const told = events.flatMap((event) => (event.kind === "unreadable" ? [event] : []));
     expect(told.length).toBe(1); // once, though it comes in every epoch
     expect(told[0]!.total).toBe(1);
@@ -151,17 +117,17 @@ describe("training a tokenizer", { timeout: 400_000 }, () => {
   });
 
   it.each([
-    ["an empty folder", "dataset/no-images", () => folder()],
-    ["a folder that is not there", "dataset/missing", () => join(folder(), "absent")],
+    ["an empty folder", "dataset/no-images", () => temporaryFolder()],
+    ["a folder that is not there", "dataset/missing", () => join(temporaryFolder(), "absent")],
   ])("refuses %s", async (_, expected, root) => {
-    const output = join(folder(), "run");
+    const output = newOutput();
     expect(await code(run((o) => trainTokenizer(root(), tokenizerRecipe(), o), { output }))).toBe(expected);
   });
 });
 
 describe("pre-training", { timeout: 400_000 }, () => {
   it("learns to predict visual tokens of masked patches, and a classifier starts from it", async () => {
-    const output = join(folder(), "run");
+    const output = newOutput();
     const recipe = pretrainRecipe(tokenizer, { epochs: 12, evaluateEvery: 6, optimizer: "muon", init: "mimetic" });
     const { events, result } = await run((o) => pretrain(pictures, recipe, o), { output });
     const { loss, tokens } = evaluations(events).at(-1)!;
@@ -172,7 +138,7 @@ describe("pre-training", { timeout: 400_000 }, () => {
     expect(saved.task).toBe("masked-image-modelling");
     expect(saved.config).toMatchObject({ vocabSize: 1024, useMaskToken: true });
     expect(saved.parameters.get("lm_head.weight")!.data).toEqual(result.model.parameters.get("lm_head.weight")!.data);
-    const labelled = folder();
+    const labelled = temporaryFolder();
     for (const label of ["a", "b"]) {
       mkdirSync(join(labelled, label));
       for (let i = 1; i < 20; i += 2) {
@@ -184,7 +150,7 @@ describe("pre-training", { timeout: 400_000 }, () => {
       {},
       "test",
     );
-    const fineTuned = await run((o) => train(labelled, fineTuning, o), { output: join(folder(), "run") });
+    const fineTuned = await run((o) => train(labelled, fineTuning, o), { output: newOutput() });
     const start = fineTuned.events.find((event) => event.kind === "start")!;
     const encoder = [...saved.parameters.keys()].filter((name) => name.startsWith("beit."));
     expect(start.loaded).toBe(encoder.length); // all but its head and the norm before it
@@ -193,7 +159,7 @@ describe("pre-training", { timeout: 400_000 }, () => {
   });
 
   it("can give every layer the shared position table as its own", async () => {
-    const output = join(folder(), "run");
+    const output = newOutput();
     const { result } = await run((o) => pretrain(pictures, pretrainRecipe(tokenizer, { epochs: 1 }), o), { output });
     const { startClassifier } = await import("../../src/train/fine-tune.ts");
     const recipe = parseRecipe(
@@ -214,8 +180,8 @@ describe("pre-training", { timeout: 400_000 }, () => {
   it("resumes bit for bit, drop-path, masks and tokens included", async () => {
     const recipe = pretrainRecipe(tokenizer, { ema: 0.9 });
     const start = (options: RunOptions) => pretrain(pictures, recipe, options);
-    const whole = await run(start, { output: join(folder(), "run") });
-    const output = join(folder(), "run");
+    const whole = await run(start, { output: newOutput() });
+    const output = newOutput();
     expect((await run(start, { output }, 3)).result.interrupted).toBe(true);
     const second = await run(start, { output, resume: true });
     expect(bits(second.result)).toEqual(bits(whole.result));
@@ -228,7 +194,7 @@ describe("pre-training", { timeout: 400_000 }, () => {
       {},
       "test",
     );
-    const { events } = await run((o) => pretrain(pictures, recipe, o), { output: join(folder(), "run") });
+    const { events } = await run((o) => pretrain(pictures, recipe, o), { output: newOutput() });
     const losses = evaluations(events).map(({ loss }) => loss);
     expect(losses.at(-1)!).toBeLessThan(losses[0]!);
     expect(evaluations(events)[0]!.tokens).toBeUndefined();
@@ -236,11 +202,11 @@ describe("pre-training", { timeout: 400_000 }, () => {
 
   it("refuses what does not fit, by name", async () => {
     const attempt = (changes: Record<string, unknown>, name = tokenizer) =>
-      code(run((o) => pretrain(pictures, pretrainRecipe(name, changes), o), { output: join(folder(), "run") }));
+      code(run((o) => pretrain(pictures, pretrainRecipe(name, changes), o), { output: newOutput() }));
     expect(await attempt({ tokenizerImageSize: 112 })).toBe("recipe/grid");
     expect(await attempt({ target: "pixels", augment: { erasing: { probability: 1 } } })).toBe("recipe/invalid");
-    expect(await attempt({}, join(folder(), "absent"))).toBe("model/missing");
-    expect(await attempt({}, folder())).toBe("model/not-tokenizer");
+    expect(await attempt({}, join(temporaryFolder(), "absent"))).toBe("model/missing");
+    expect(await attempt({}, temporaryFolder())).toBe("model/not-tokenizer");
     expect(await attempt({ imageSize: 40 })).toBe("config/invalid");
     expect(existsSync(join(tokenizer, "config.json"))).toBe(true);
   });

@@ -1,10 +1,10 @@
-import { existsSync, rmSync } from "node:fs";
+import { existsSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import type { TrainResult } from "../../src/train/fine-tune.ts";
+import { beforeAll, describe, expect, it } from "vitest";
 import { parseRecipe } from "../../src/train/recipe.ts";
-import { type StageResults, type StagesEvent, trainStages } from "../../src/train/stages.ts";
-import { temporaryFolder, writeShapes } from "./shapes.ts";
+import { trainStages } from "../../src/train/stages.ts";
+import { bits, newOutput, run as runTo } from "./run.ts";
+import { writeShapes } from "./shapes.ts";
 
 const recipe = parseRecipe(
   {
@@ -24,43 +24,28 @@ const recipe = parseRecipe(
 );
 
 let shapes: string;
-const folders: string[] = [];
 beforeAll(async () => {
   shapes = await writeShapes({ train: 16, validation: 4 });
-  folders.push(shapes);
-});
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
 /** Runs all stages, or stops after a step of one. */
-async function run(
-  output: string,
-  stopAt?: { readonly stage: number; readonly step: number },
-): Promise<{ events: StagesEvent[]; results: StageResults }> {
-  const abort = new AbortController();
-  const generator = trainStages(shapes, recipe, { output, resume: true, logEvery: 1, signal: abort.signal });
-  const events: StagesEvent[] = [];
+async function run(folder: string, stopAt?: { readonly stage: number; readonly step: number }) {
   let stage = 0;
-  for (;;) {
-    const { value, done } = await generator.next();
-    if (done) return { events, results: value };
-    events.push(value);
-    if (value.kind === "stage") stage = value.number;
-    if (value.kind === "step" && stage === stopAt?.stage && value.step === stopAt.step) abort.abort();
-  }
+  const options = { output: folder, resume: true };
+  const { events, result } = await runTo(
+    (o) => trainStages(shapes, recipe, o),
+    options,
+    (event) => {
+      if (event.kind === "stage") stage = event.number;
+      return event.kind === "step" && stage === stopAt?.stage && event.step === stopAt.step;
+    },
+  );
+  return { events, results: result };
 }
-
-const bits = ({ model }: TrainResult) =>
-  [...model.parameters].map(([name, { data }]) => [
-    name,
-    Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
-  ]);
 
 describe("trainStages", { timeout: 400_000 }, () => {
   it("starts each stage from the one before, at its own size, and resumes in the stage at hand bit for bit", async () => {
-    const [whole, broken] = [temporaryFolder(), temporaryFolder()];
-    folders.push(whole, broken);
+    const [whole, broken] = [newOutput(), newOutput()];
     const undisturbed = await run(whole);
     expect(undisturbed.results.map(({ model }) => model.config.imageSize)).toEqual([
       [64, 64],

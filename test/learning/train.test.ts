@@ -1,12 +1,12 @@
 import { execFileSync, spawn } from "node:child_process";
-import { existsSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/evaluate/model.ts";
-import type { BeitError } from "../../src/platform/errors.ts";
-import { type TrainEvent, type TrainResult, train } from "../../src/train/fine-tune.ts";
+import { train } from "../../src/train/fine-tune.ts";
 import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
 import type { RunOptions } from "../../src/train/run.ts";
+import { bits, code, newOutput, run as runTo } from "./run.ts";
 import { temporaryFolder, writeShapes } from "./shapes.ts";
 
 const cli = new URL("../../dist/cli/main.js", import.meta.url).pathname;
@@ -25,55 +25,15 @@ const settings = {
 const recipe = (changes: object = {}): Recipe => parseRecipe(settings, { ...changes }, "test");
 
 let shapes: string;
-const folders: string[] = [];
-const output = () => {
-  const folder = temporaryFolder();
-  folders.push(folder);
-  return join(folder, "run");
-};
-
 beforeAll(async () => {
   shapes = await writeShapes({ train: 32, validation: 8 });
-  folders.push(shapes);
-});
-afterAll(() => {
-  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
 });
 
-/** Runs to the end (or until `stopAt`) and collects the events. */
-async function run(
-  r: Recipe,
-  options: RunOptions,
-  stopAt?: number,
-): Promise<{ events: TrainEvent[]; result: TrainResult }> {
-  const abort = new AbortController();
-  const generator = train(shapes, r, { logEvery: 1, ...options, signal: abort.signal });
-  const events: TrainEvent[] = [];
-  for (;;) {
-    const { value, done } = await generator.next();
-    if (done) return { events, result: value };
-    events.push(value);
-    if (value.kind === "step" && value.step === stopAt) abort.abort();
-  }
-}
-
-const bits = (result: TrainResult) =>
-  new Map(
-    [...result.model.parameters].map(([name, { data }]) => [
-      name,
-      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString("base64"),
-    ]),
-  );
-
-const code = (promise: Promise<unknown>) =>
-  promise.then(
-    () => "no error",
-    (error: BeitError) => error.code,
-  );
+const run = (r: Recipe, options: RunOptions, stop?: number) => runTo((o) => train(shapes, r, o), options, stop);
 
 describe("training", { timeout: 400_000 }, () => {
   it("learns an easy task and keeps the best weights", async () => {
-    const folder = output();
+    const folder = newOutput();
     const { events, result } = await run(recipe({ epochs: 6, evaluateEvery: 3 }), { output: folder });
     const evaluations = events.filter((event) => event.kind === "evaluation");
     expect(evaluations.length).toBe(2);
@@ -88,7 +48,7 @@ describe("training", { timeout: 400_000 }, () => {
   });
 
   it("learns the same task from a quarter of the patches", async () => {
-    const { events } = await run(recipe({ epochs: 6, imageSize: 64, patchesPerCell: 1 }), { output: output() });
+    const { events } = await run(recipe({ epochs: 6, imageSize: 64, patchesPerCell: 1 }), { output: newOutput() });
     const losses = events.flatMap((event) => (event.kind === "step" ? [event.loss] : []));
     expect(losses.slice(-3).reduce((a, b) => a + b) / 3).toBeLessThan(0.5);
   });
@@ -98,8 +58,8 @@ describe("training", { timeout: 400_000 }, () => {
     { ema: 0.9, interruptedAt: 5 },
   ])("resumes bit for bit, EMA $ema, after step $interruptedAt", async ({ ema, interruptedAt }) => {
     const r = recipe({ ema, epochs: 2 });
-    const whole = await run(r, { output: output() });
-    const folder = output();
+    const whole = await run(r, { output: newOutput() });
+    const folder = newOutput();
     const first = await run(r, { output: folder }, interruptedAt);
     expect(first.result.interrupted).toBe(true);
     expect(first.events.at(-1)).toEqual({ kind: "interrupted", step: interruptedAt });
@@ -110,7 +70,7 @@ describe("training", { timeout: 400_000 }, () => {
   });
 
   it("goes on with the layout it began with, and names the one it goes on with", async () => {
-    const [r, folder] = [recipe({ epochs: 1 }), output()];
+    const [r, folder] = [recipe({ epochs: 1 }), newOutput()];
     const layouts = [{ workers: 1, threads: 1 }, {}, { threads: 2 }, {}];
     const found: unknown[] = [];
     for (const [i, layout] of layouts.entries()) {
@@ -122,26 +82,25 @@ describe("training", { timeout: 400_000 }, () => {
   });
 
   it("stops on a loss that is not finite, by step and name", async () => {
-    const failed = run(recipe({ learningRate: 1e30, warmupEpochs: 0, clipNorm: null }), { output: output() });
+    const failed = run(recipe({ learningRate: 1e30, warmupEpochs: 0, clipNorm: null }), { output: newOutput() });
     await expect(failed).rejects.toThrow(/^step \d+: the (loss|gradient of [\w.]+).* is not finite/);
   });
 
   it("refuses to share its folder, another recipe, and a batch larger than the data", async () => {
-    const folder = output();
+    const folder = newOutput();
     const generator = train(shapes, recipe(), { output: folder });
     await generator.next();
     expect(await code(run(recipe(), { output: folder }))).toBe("run/locked");
     await generator.return(undefined as never);
     await run(recipe({ epochs: 1 }), { output: folder });
     expect(await code(run(recipe({ epochs: 2 }), { output: folder, resume: true }))).toBe("run/other-recipe");
-    expect(await code(run(recipe({ batchSize: 512 }), { output: output() }))).toBe("recipe/batch-too-large");
+    expect(await code(run(recipe({ batchSize: 512 }), { output: newOutput() }))).toBe("recipe/batch-too-large");
   });
 });
 
 describe("beit train", { timeout: 400_000 }, () => {
   const file = () => {
     const path = join(temporaryFolder(), "recipe.json");
-    folders.push(join(path, ".."));
     writeFileSync(path, JSON.stringify(settings));
     return path;
   };
@@ -175,14 +134,14 @@ describe("beit train", { timeout: 400_000 }, () => {
 
   it("killed and resumed, it ends with the same file as an undisturbed run", async () => {
     const recipeFile = file();
-    const whole = output();
+    const whole = newOutput();
     const printed = execFileSync(process.execPath, args(whole, recipeFile), {
       encoding: "utf8",
       stdio: ["ignore", "pipe", "ignore"],
     });
     expect(printed).toContain("***** train metrics *****");
     expect(JSON.parse(readFileSync(join(whole, "eval_results.json"), "utf8"))).toHaveProperty("eval_accuracy");
-    const folder = output();
+    const folder = newOutput();
     const { child, ended, seen } = started(folder, recipeFile, /step 10\//);
     await seen;
     child.kill("SIGKILL");
@@ -195,7 +154,7 @@ describe("beit train", { timeout: 400_000 }, () => {
 
   it("saves on Ctrl-C and exits 130; without --resume it refuses to start over", async () => {
     const recipeFile = file();
-    const folder = output();
+    const folder = newOutput();
     const { child, ended, seen } = started(folder, recipeFile, /pictures an epoch/);
     await seen;
     child.kill("SIGINT");
