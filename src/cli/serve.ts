@@ -65,6 +65,7 @@ export async function runServe(options: ServeOptions): Promise<number> {
       port: options.port,
       headersTimeoutMs: HEADERS_TIMEOUT_MS,
       requestTimeoutMs: HEADERS_TIMEOUT_MS + bodyTimeoutMs,
+      idleTimeoutMs: timeoutMs + bodyTimeoutMs,
     });
     say(
       `beit: serving ${service.models.names.join(", ")} at ${server.url} (see ${server.url}/docs)${hasPage ? `; page: ${server.url}/` : ""}`,

@@ -3,15 +3,19 @@ import type { Sharp, SharpOptions } from "sharp";
 import { type Pixels, toRgb } from "../tensor/pixels.ts";
 import { BeitError } from "./errors.ts";
 import { jpegHeader } from "./jpeg-header.ts";
+import {
+  checkDerived,
+  checkDirectories,
+  checkScans,
+  checkSize,
+  type DecodeLimits,
+  MAX_PIXELS,
+  withoutTexts,
+} from "./picture-limits.ts";
 import { decodeSmallJpeg, SMALL } from "./small-jpeg.ts";
 
-/** What a picture may cost. */
-export interface DecodeLimits {
-  /** Most width x height accepted; 100 million by default. */
-  readonly maxPixels?: number;
-}
+export type { DecodeLimits } from "./picture-limits.ts";
 
-const MAX_PIXELS = 100_000_000; // 300 MB of RGB
 const KINDS = "JPEG, PNG, WebP, GIF, TIFF or AVIF";
 
 const require = createRequire(import.meta.url); // takes half the time that import() takes for sharp
@@ -34,12 +38,13 @@ function sharp(): typeof import("sharp")["default"] {
  * deviation: 16-bit grey keeps its high byte as 16-bit RGB does, where Pillow clips everything above 255 to white.
  * @param name the file's name for messages
  * @throws BeitError `image/empty` (no bytes), `image/not-an-image` (another kind of content), `image/too-large` (told
- * from the header, before any pixel is decoded), `image/truncated` (ends early or is damaged)
+ * from the header, before any pixel is decoded; also of a file that would make a decoder work much harder than its size says), `image/truncated` (ends early or is damaged)
  */
-export async function decodeImage(bytes: Uint8Array, name: string, limits: DecodeLimits = {}): Promise<Pixels> {
-  if (bytes.length === 0) throw new BeitError("image/empty", `${name}: is empty (0 bytes), expected a picture`);
-  if (!isPicture(bytes)) {
-    const start = Array.from(bytes.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
+export async function decodeImage(content: Uint8Array, name: string, limits: DecodeLimits = {}): Promise<Pixels> {
+  if (content.length === 0) throw new BeitError("image/empty", `${name}: is empty (0 bytes), expected a picture`);
+  const kind = kindOf(content);
+  if (!kind) {
+    const start = Array.from(content.subarray(0, 8), (byte) => byte.toString(16).padStart(2, "0")).join(" ");
     throw new BeitError(
       "image/not-an-image",
       `${name}: is not a picture: expected ${KINDS}, its content begins with ${start}`,
@@ -47,11 +52,15 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
   }
   try {
     const maxPixels = limits.maxPixels ?? MAX_PIXELS;
-    const jpeg = jpegHeader(bytes);
+    const bytes = kind === "png" ? withoutTexts(content) : content;
+    if (kind === "tiff") checkDirectories(bytes, name);
+    if (kind === "avif") checkDerived(bytes, maxPixels, name);
+    const jpeg = kind === "jpeg" ? jpegHeader(bytes) : undefined;
     const { width, height, cmyk } = jpeg
       ? { ...jpeg, cmyk: jpeg.components === 4 }
       : await metadataOf(sharp()(bytes, OPTIONS));
     checkSize(width, height, maxPixels, name);
+    if (kind === "jpeg") checkScans(bytes, { width, height }, name);
     const small = jpeg?.plain && width * height <= SMALL ? await decodeSmallJpeg(bytes) : undefined;
     if (small) return small;
     const picture = sharp()(bytes, { ...OPTIONS, limitInputPixels: maxPixels }); // should its header have lied
@@ -91,15 +100,6 @@ const OPTIONS: SharpOptions = {
   autoOrient: true,
 };
 
-function checkSize(width: number, height: number, maxPixels: number, name: string): void {
-  if (width * height <= maxPixels) return;
-  const millions = (pixels: number) => `${+(pixels / 1e6).toFixed(1)} megapixels`;
-  throw new BeitError(
-    "image/too-large",
-    `${name}: ${width} x ${height} is ${millions(width * height)}, the limit is ${millions(maxPixels)}`,
-  );
-}
-
 interface Raw extends Pixels {
   readonly channels: number;
 }
@@ -127,16 +127,13 @@ function fromCmyk({ width, height, channels, data }: Raw): Pixels {
   return { width, height, data: out };
 }
 
-/** True when the content begins as one of the supported kinds; scripts and documents that could render do not count. */
-function isPicture(bytes: Uint8Array): boolean {
+/** The kind that the content begins as; scripts and documents that could render are none. */
+function kindOf(bytes: Uint8Array): "jpeg" | "png" | "gif" | "webp" | "tiff" | "avif" | undefined {
   const text = String.fromCharCode(...bytes.subarray(0, 48));
-  return (
-    text.startsWith("\xff\xd8\xff") ||
-    text.startsWith("\x89PNG\r\n\x1a\n") ||
-    text.startsWith("GIF8") ||
-    (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) ||
-    text.startsWith("II*\0") ||
-    text.startsWith("MM\0*") ||
-    (text.startsWith("ftyp", 4) && text.includes("avif"))
-  );
+  if (text.startsWith("\xff\xd8\xff")) return "jpeg";
+  if (text.startsWith("\x89PNG\r\n\x1a\n")) return "png";
+  if (text.startsWith("GIF8")) return "gif";
+  if (text.startsWith("RIFF") && text.startsWith("WEBP", 8)) return "webp";
+  if (text.startsWith("II*\0") || text.startsWith("MM\0*")) return "tiff";
+  return text.startsWith("ftyp", 4) && text.includes("avif") ? "avif" : undefined;
 }

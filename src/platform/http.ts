@@ -12,6 +12,11 @@ export interface ListenOptions {
   readonly headersTimeoutMs: number;
   /** How long a whole request may take to arrive, in milliseconds. */
   readonly requestTimeoutMs: number;
+  /**
+   * How long a connection may stand still, also one whose client does not take its answer, in milliseconds; longer than
+   * an answer may take to begin.
+   */
+  readonly idleTimeoutMs: number;
 }
 
 /** A listening HTTP/1.1 server. */
@@ -47,6 +52,7 @@ export async function listen(
     listener,
   );
   server.maxConnections = MAX_CONNECTIONS;
+  server.timeout = options.idleTimeoutMs;
   await start(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;

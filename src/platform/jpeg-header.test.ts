@@ -40,11 +40,11 @@ describe("jpegHeader", () => {
     const turned = await blank(20, 10).withMetadata({ orientation: 6 }).jpeg().toBuffer();
     const segment = (marker: number) => turned.indexOf(Buffer.from([0xff, marker]));
     const [exif, frame] = [segment(0xe1), segment(0xc0)];
-    const after = (at: number) => at + 2 + turned.readUInt16BE(at + 2);
-    const header = turned.subarray(frame, after(frame));
-    const without = Buffer.concat([turned.subarray(0, exif), turned.subarray(after(exif), after(frame))]);
-    const rest = turned.subarray(after(frame));
-    const parts = { exif: turned.subarray(exif, after(exif)), nothing: Buffer.of(), frame: header };
+    const endOf = (at: number) => at + 2 + turned.readUInt16BE(at + 2);
+    const header = turned.subarray(frame, endOf(frame));
+    const without = Buffer.concat([turned.subarray(0, exif), turned.subarray(endOf(exif), endOf(frame))]);
+    const rest = turned.subarray(endOf(frame));
+    const parts = { exif: turned.subarray(exif, endOf(exif)), nothing: Buffer.of(), frame: header };
     const plain = Object.entries(parts).map(([name, part]) => [
       name,
       jpegHeader(Buffer.concat([without, part, rest]))?.plain,

@@ -26,7 +26,25 @@ export async function answerFile(c: Context<RequestState>, site: () => Promise<S
   const content = (await (ofModel ? site() : pageFiles())).get(path); // the page need not wait for its model
   if (!content) throw new BeitError("request/not-found", `there is no ${path} of the page`);
   c.header("Cache-Control", path.startsWith("assets/") ? HASHED : "no-cache");
-  return c.body(content as Uint8Array<ArrayBuffer>, 200, { "Content-Type": typeOfFile(path) });
+  const headers = { "Content-Type": typeOfFile(path), "Content-Length": `${content.byteLength}` };
+  return c.body(inPieces(content), 200, headers);
+}
+
+const PIECE = 65_536; // bytes
+
+/** Views of the content as they are asked for: a body of the whole is copied, and held until a slow client has it. */
+function inPieces(content: Uint8Array): ReadableStream<Uint8Array> {
+  let at = 0;
+  return new ReadableStream(
+    {
+      pull(controller) {
+        if (at < content.length) controller.enqueue(content.subarray(at, at + PIECE));
+        else controller.close();
+        at += PIECE;
+      },
+    },
+    { highWaterMark: 0 },
+  );
 }
 
 /** The headers of the page: it may run its own scripts and WebAssembly, use the camera, and ask this server for files. */

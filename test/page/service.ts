@@ -7,7 +7,7 @@ import { createService } from "../../src/server/service.ts";
 /** `beit serve` on a free port, with its page. */
 export async function startService(precision: Precision = "auto", model = shippedModel()) {
   const service = createService({ models: new Map([["face-mask", model]]), precision, workers: 1 });
-  const times = { headersTimeoutMs: 10_000, requestTimeoutMs: 60_000 };
+  const times = { headersTimeoutMs: 10_000, requestTimeoutMs: 60_000, idleTimeoutMs: 60_000 };
   const server = await listen(service.fetch, { host: "127.0.0.1", port: 0, ...times });
   const close = async () => {
     await server.close({ lingerMs: 0, graceMs: 0 });

@@ -11,7 +11,8 @@ let picture: Uint8Array<ArrayBuffer>;
 
 beforeAll(async () => {
   service = serviceOf(await writeModels(), { limits: { maxBodyBytes: 100_000, bodyTimeoutMs: 3000 } }).service;
-  server = await listen(service.fetch, { host: "127.0.0.1", port: 0, headersTimeoutMs: 3000, requestTimeoutMs: 8000 });
+  const times = { headersTimeoutMs: 3000, requestTimeoutMs: 8000, idleTimeoutMs: 20_000 };
+  server = await listen(service.fetch, { host: "127.0.0.1", port: 0, ...times });
   picture = Uint8Array.from(await jpeg(120, "wire"));
 });
 afterAll(async () => {
@@ -94,9 +95,20 @@ describe("with a port", () => {
     expect([...said.matchAll(/HTTP\/1.1 (\d+) /g)].map(([, status]) => status)).toEqual(["200", "404", "200", "200"]);
   });
 
+  it("ends a connection whose client does not take its answer", async () => {
+    const times = { headersTimeoutMs: 1000, requestTimeoutMs: 1000, idleTimeoutMs: 500 };
+    const other = await listen(() => new Response(new Uint8Array(3e7)), { host: "127.0.0.1", port: 0, ...times });
+    const socket = connect(Number(new URL(other.url).port), "127.0.0.1", () => socket.write(head("GET / HTTP/1.1")));
+    socket.pause();
+    const began = performance.now();
+    await other.close({ lingerMs: 0, graceMs: 60_000 }); // waits for the connection
+    expect(performance.now() - began).toBeLessThan(20_000);
+    socket.destroy();
+  });
+
   it("says why it cannot listen", async () => {
     const port = Number(new URL(server.url).port);
-    const times = { headersTimeoutMs: 1000, requestTimeoutMs: 1000 };
+    const times = { headersTimeoutMs: 1000, requestTimeoutMs: 1000, idleTimeoutMs: 1000 };
     await expect(listen(service.fetch, { host: "127.0.0.1", port, ...times })).rejects.toThrow(
       `127.0.0.1:${port}: cannot listen: another program is listening there`,
     );

@@ -77,6 +77,21 @@ describe("what is refused", () => {
       "413 request/too-many-files",
       () => postFiles("/v1/classify", { a: picture, b: picture, c: picture, d: picture }),
     ],
+    [
+      "JSON of a great many values",
+      "413 request/too-many-files",
+      () => json(`{"images":[${Array.from({ length: 3000 }, () => "{}").join()}]}`),
+    ],
+    [
+      "a form whose boundary is told twice",
+      "400 request/bad-body",
+      () => form("--y\r\n\r\n\r\n".repeat(50), 'multipart/form-data; foo="; boundary=zzz"; boundary=y'),
+    ],
+    [
+      "a form with an escaped boundary",
+      "400 request/bad-body",
+      () => form("--y\r\n\r\n\r\n".repeat(50), 'multipart/form-data; boundary="\\y"'),
+    ],
     ["a form without boundary", "400 request/bad-body", () => form("x", "multipart/form-data")],
     ["a broken form", "400 request/bad-body", () => form("--B\r\nnothing")],
     [

@@ -1,16 +1,12 @@
 import { type Pixels, toRgb } from "../../tensor/pixels.ts";
 import { BeitError } from "../errors.ts";
 import { jpegHeader } from "../jpeg-header.ts";
+import { checkScans, checkSize, type DecodeLimits, MAX_PIXELS } from "../picture-limits.ts";
 import { drawablePixels } from "./drawable.ts";
 import { endsEarly, orientationOf, oriented } from "./exif.ts";
 
-/** What a picture may cost. */
-export interface DecodeLimits {
-  /** Most width x height accepted; 100 million by default. */
-  readonly maxPixels?: number;
-}
+export type { DecodeLimits } from "../picture-limits.ts";
 
-const MAX_PIXELS = 100_000_000; // 300 MB of RGB
 const JPEG = "image/jpeg";
 
 /**
@@ -33,7 +29,7 @@ export async function decodeImage(bytes: Uint8Array, name: string, limits: Decod
     return await fromJpeg(bytes, name, maxPixels);
   } catch (error) {
     if (error instanceof BeitError) throw error;
-    const reason = error instanceof Error ? error.message : String(error);
+    const reason = error instanceof Error ? error.message : "the decoder gave up"; // what it throws without memory
     throw new BeitError("image/truncated", `${name}: is truncated or damaged: ${reason}`, { cause: error });
   }
 }
@@ -49,18 +45,13 @@ function typeOf(bytes: Uint8Array): string | undefined {
   return undefined;
 }
 
-function checkSize(width: number, height: number, maxPixels: number, name: string): void {
-  if (width * height <= maxPixels) return;
-  const millions = (pixels: number) => `${+(pixels / 1e6).toFixed(1)} megapixels`;
-  const message = `${name}: ${width} x ${height} is ${millions(width * height)}, the limit is ${millions(maxPixels)}`;
-  throw new BeitError("image/too-large", message);
-}
-
 async function fromJpeg(bytes: Uint8Array, name: string, maxPixels: number): Promise<Pixels> {
   const header = jpegHeader(bytes);
   if (header) checkSize(header.width, header.height, maxPixels, name);
   if (endsEarly(bytes)) throw new Error("it has no end");
-  if (header?.components === 4) return fromBrowser(bytes, JPEG, name, maxPixels); // CMYK: mozjpeg makes no RGB of it
+  if (!header) return fromBrowser(bytes, JPEG, name, maxPixels); // its size is not told before it is decoded
+  checkScans(bytes, header, name);
+  if (header.components === 4) return fromBrowser(bytes, JPEG, name, maxPixels); // CMYK: mozjpeg makes no RGB of it
   const { default: decode } = await import("@jsquash/jpeg/decode.js");
   const { width, height, data } = await decode(exactBuffer(bytes));
   return oriented(toRgb({ width, height, channels: 4, data }), orientationOf(bytes));
