@@ -22,6 +22,20 @@ describe("parseConfig", () => {
     expect(parseConfig(json, "config.json")).toMatchObject({ imageSize: [32, 64], patchSize: 16, labels: ["a", "b"] });
   });
 
+  it("refuses sizes beyond all that was ever published, before anything is made of them", () => {
+    const reason = (json: object) => {
+      try {
+        return parseConfig(json, "c") && "none";
+      } catch (error) {
+        return (error as Error).message;
+      }
+    };
+    expect(reason({ num_labels: 3e8 })).toBe("c: num_labels 300000000: the limit is 100000");
+    expect(reason({ num_hidden_layers: 20_000 })).toBe("c: num_hidden_layers 20000: the limit is 1000");
+    expect(reason({ patch_size: 1 })).toBe("c: image_size and patch_size make 50176 patches: the limit is 16384");
+    expect(reason({ image_size: 2048, num_hidden_layers: 40, num_labels: 21_841 })).toBe("none");
+  });
+
   it("names the key, what was expected and what came", () => {
     expect([
       refusal([]),

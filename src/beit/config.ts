@@ -44,6 +44,9 @@ const architectures: Record<Task, string> = {
   features: "BeitModel",
 };
 
+/** What a configuration may ask for before its weights are looked at: beyond all that was ever published. */
+const MOST = { layers: 1000, patches: 16_384, labels: 100_000 };
+
 const fail = (name: string, message: string) => new BeitError("config/invalid", `${name}: ${message}`);
 
 function labelsOf(
@@ -51,6 +54,7 @@ function labelsOf(
   count: number | undefined,
   name: string,
 ): string[] {
+  if (!id2label && (count ?? 2) > MOST.labels) throw fail(name, `num_labels ${count}: the limit is ${MOST.labels}`);
   if (!id2label) return Array.from({ length: count ?? 2 }, (_, i) => `LABEL_${i}`); // Hugging Face's default: 2 labels
   const n = Object.keys(id2label).length;
   return Array.from({ length: n }, (_, i) => {
@@ -108,7 +112,7 @@ export function parseConfig(json: unknown, name: string): BeitConfig {
 
 /** @throws BeitError `config/invalid` when sizes do not fit each other. */
 export function checkConfig(config: BeitConfig, name: string): void {
-  const { imageSize, patchSize, hiddenSize, numHeads, hiddenAct } = config;
+  const { imageSize, patchSize, hiddenSize, numLayers, numHeads, hiddenAct } = config;
   for (const [side, pixels] of [
     ["height", imageSize[0]],
     ["width", imageSize[1]],
@@ -116,6 +120,11 @@ export function checkConfig(config: BeitConfig, name: string): void {
     if (pixels % patchSize)
       throw fail(name, `image ${side} ${pixels} px is not a multiple of patch size ${patchSize} px`);
   }
+  const patches = (imageSize[0] / patchSize) * (imageSize[1] / patchSize);
+  if (patches > MOST.patches) {
+    throw fail(name, `image_size and patch_size make ${patches} patches: the limit is ${MOST.patches}`);
+  }
+  if (numLayers > MOST.layers) throw fail(name, `num_hidden_layers ${numLayers}: the limit is ${MOST.layers}`);
   if (hiddenSize % numHeads) throw fail(name, `hidden_size ${hiddenSize} is not a multiple of ${numHeads} heads`);
   if (!(hiddenAct in activations)) {
     throw fail(name, `hidden_act "${hiddenAct}" is not supported; supported: ${Object.keys(activations).join(", ")}`);

@@ -50,9 +50,11 @@ export function rows<T extends DType>(tensor: Tensor<T>, start: number, end: num
   };
 }
 
+const MOST_AXES = 32; // NumPy's limit for long; the work of a strided copy grows with them
+
 /** Whether a value is a shape: an array of non-negative integers whose product is an exact integer as well. */
 export function isShape(value: unknown): value is number[] {
-  if (!Array.isArray(value)) return false;
+  if (!Array.isArray(value) || value.length > MOST_AXES) return false;
   let product = 1;
   for (const dimension of value) {
     if (!Number.isSafeInteger(dimension) || dimension < 0) return false;

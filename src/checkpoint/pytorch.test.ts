@@ -45,6 +45,7 @@ describe("storedTensor", () => {
     [[2], [1, 1], 0, "strides"],
     [[2], [1], -1, "offset -1"],
     [null, [1], 0, "shape null"],
+    [Array(33).fill(1), Array(33).fill(1), 0, "exact product"],
   ])("refuses shape %j, strides %j from %j", (shape, strides, offset, reason) => {
     expect(code(() => tensor(shape, strides, offset))).toMatch(
       /^checkpoint\/bad-tensor \| m: a tensor in storage "0": /,
@@ -138,6 +139,15 @@ describe("parsePytorch", () => {
   ])("refuses %s", (_, text) =>
     expect(code(() => parsePytorch(Buffer.from(text), "m"))).toContain("checkpoint/not-pytorch | m: is neither"),
   );
+
+  it("refuses to make one list a dictionary again and again", () => {
+    const list = `]q\0(${"K\x01K\x02\x86".repeat(1000)}e0`; // 1,000 pairs, remembered
+    const made = (times: number) =>
+      Buffer.from(`\x80\x02${list}${"ccollections\nOrderedDict\nh\0\x85R0".repeat(times)}N.`, "latin1");
+    const reason = (times: number) => code(() => parsePytorch(made(times), "m"));
+    expect(reason(20)).toContain("m: makes dictionaries of more entries than it has bytes");
+    expect(reason(1)).not.toContain("dictionaries");
+  });
 
   it("refuses a pickle that is not of torch.save", () => {
     expect(code(() => parsePytorch(Buffer.from("\x80\x02K\x01.", "latin1"), "m"))).toContain("checkpoint/not-pytorch");

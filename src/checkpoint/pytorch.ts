@@ -93,7 +93,7 @@ function readArchive(bytes: Uint8Array, name: string): unknown {
   const root = pickle[0].slice(0, -"data.pkl".length);
   checkByteOrder(bytes, entries.get(`${root}byteorder`), name);
   const storages = new Map<string, Storage>();
-  const vocabulary = vocabularyOf(name, (id) => {
+  const vocabulary = vocabularyOf(bytes, name, (id) => {
     const storage = storageOf(id, storages, name);
     if (storage.start === undefined) placeInArchive(storage, entries.get(`${root}data/${storage.key}`), name);
     return storage;
@@ -122,7 +122,7 @@ function placeInArchive(storage: Storage, entry: ZipEntry | undefined, name: str
 /** Five pickles (magic number, protocol, system, content, storage keys), then each storage: length as int64, elements. */
 function readLegacy(bytes: Uint8Array, name: string): unknown {
   const storages = new Map<string, Storage>();
-  const vocabulary = vocabularyOf(name, (id) => classOf(id) ?? storageOf(id, storages, name));
+  const vocabulary = vocabularyOf(bytes, name, (id) => classOf(id) ?? storageOf(id, storages, name));
   let at = 0;
   const next = () => {
     const { value, end } = readPickle(bytes, at, vocabulary, name);
@@ -197,7 +197,14 @@ function storageOf(id: unknown, storages: Map<string, Storage>, name: string): S
   throw new BeitError("checkpoint/bad-tensor", `${name}: storage ${show(key)} is described in two ways`);
 }
 
-function vocabularyOf(name: string, persistent: PickleVocabulary["persistent"]): PickleVocabulary {
+function vocabularyOf(bytes: Uint8Array, name: string, persistent: PickleVocabulary["persistent"]): PickleVocabulary {
+  let pairsLeft = bytes.length; // one list may be named again and again, and made a dictionary every time
+  const dictionary = (pairs: unknown) => {
+    const made = orderedDict(pairs, name);
+    pairsLeft -= (pairs as unknown[]).length;
+    if (pairsLeft >= 0) return made;
+    throw new BeitError("checkpoint/bad-pickle", `${name}: makes dictionaries of more entries than it has bytes`);
+  };
   const tensor = ([storage, offset, shape, strides]: readonly unknown[]) => {
     if (isKind<Storage>(storage, "storage")) return storedTensor(storage, offset, shape, strides, name);
     throw new BeitError("checkpoint/bad-tensor", `${name}: a tensor has no storage`);
@@ -211,7 +218,7 @@ function vocabularyOf(name: string, persistent: PickleVocabulary["persistent"]):
       ["torch._utils._rebuild_tensor_v2", tensor],
       ["torch._utils._rebuild_parameter", ([data]) => data],
       ["torch.Size", ([dimensions]) => dimensions],
-      ["collections.OrderedDict", ([pairs]) => orderedDict(pairs ?? [], name)],
+      ["collections.OrderedDict", ([pairs]) => dictionary(pairs ?? [])],
       ["argparse.Namespace", () => namespace],
       ...moduleVocabulary,
     ]),

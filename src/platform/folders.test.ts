@@ -1,3 +1,4 @@
+import { execFileSync } from "node:child_process";
 import { chmod, mkdir, mkdtemp, rm, symlink, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -34,8 +35,15 @@ test("links are followed, circles end, a dangling link is a file", async () => {
   await symlink(root, join(root, "a", "circle"));
   await symlink(join(root, "other"), join(root, "a", "more"));
   await symlink(join(root, "nowhere.jpg"), join(root, "a", "gone.jpg"));
-  expect(await walkFiles(join(root, "a"))).toEqual(["1.jpg", "circle/other/2.jpg", "gone.jpg"]);
+  expect(await walkFiles(join(root, "a"))).toEqual(["1.jpg", "gone.jpg", "more/2.jpg"]); // not what lies above
   expect(await listFolder(join(root, "a"))).toContainEqual({ name: "gone.jpg", kind: "file" });
+});
+
+test("what is no regular file is no file to read", async () => {
+  await touch("1.jpg");
+  execFileSync("mkfifo", [join(root, "pipe.jpg")]);
+  await symlink("/dev/zero", join(root, "endless.jpg"));
+  expect(await walkFiles(root)).toEqual(["1.jpg"]);
 });
 
 test("a folder that is missing or closed says so", async () => {

@@ -1,9 +1,9 @@
 import { readdir, realpath, stat } from "node:fs/promises";
-import { basename, isAbsolute, join, resolve } from "node:path";
+import { basename, isAbsolute, join, resolve, sep } from "node:path";
 import { BeitError } from "./errors.ts";
 import { fileReason } from "./files.ts";
 
-/** One name in a folder; links count as what they point to, a dangling link as a file. */
+/** One name in a folder; links count as what they point to, a dangling link as a file; pipes and devices are left out. */
 export interface FolderEntry {
   name: string;
   kind: "file" | "folder";
@@ -55,13 +55,14 @@ export async function listFolder(path: string): Promise<FolderEntry[]> {
   try {
     const found = (await readdir(path, { withFileTypes: true })).filter((entry) => !entry.name.startsWith("."));
     const entries = await Promise.all(
-      found.map(async (entry): Promise<FolderEntry> => {
-        const linked =
-          entry.isDirectory() || entry.isFile() ? undefined : await stat(join(path, entry.name)).catch(() => entry);
-        return { name: entry.name, kind: (linked ?? entry).isDirectory() ? "folder" : "file" };
+      found.map(async (entry): Promise<FolderEntry[]> => {
+        const { name } = entry;
+        const known = entry.isDirectory() || entry.isFile();
+        const { isDirectory, isFile } = kindsOf(known ? entry : await stat(join(path, name)).catch(() => undefined));
+        return isDirectory || isFile ? [{ name, kind: isDirectory ? "folder" : "file" }] : [];
       }),
     );
-    return entries.sort((a, b) => compareCodePoints(a.name, b.name));
+    return entries.flat().sort((a, b) => compareCodePoints(a.name, b.name));
   } catch (error) {
     throw new BeitError("file/unreadable", `${path}: the folder cannot be read: ${fileReason(error)}`, {
       cause: error,
@@ -69,17 +70,24 @@ export async function listFolder(path: string): Promise<FolderEntry[]> {
   }
 }
 
+/** Of what a link leads to; a link to nothing is a file, which cannot be read. */
+const kindsOf = (found: { isDirectory(): boolean; isFile(): boolean } | undefined) => ({
+  isDirectory: found?.isDirectory() ?? false,
+  isFile: found?.isFile() ?? true,
+});
+
 /**
  * The files below a folder, as paths relative to it with forward slashes, by code point; hidden names are left out. Links
- * are followed, and each real folder is entered once, so links in a circle end.
+ * are followed, but not to a folder that this one lies in, and each real folder is entered once, so links in a circle end.
  * @throws BeitError `file/unreadable` naming the folder that cannot be read.
  */
 export async function walkFiles(root: string, options: { recursive?: boolean } = {}): Promise<string[]> {
   const entered = new Set<string>();
   const files: string[] = [];
+  const realRoot = await realpath(root).catch(() => root);
   const walk = async (folder: string, prefix: string): Promise<void> => {
     const real = await realpath(folder).catch(() => folder);
-    if (entered.has(real)) return;
+    if (entered.has(real) || realRoot.startsWith(join(real, sep))) return;
     entered.add(real);
     for (const { name, kind } of await listFolder(folder)) {
       if (kind === "file") files.push(prefix + name);
