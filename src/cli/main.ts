@@ -2,6 +2,7 @@
 import type { CommanderError } from "commander";
 import { BeitError } from "../platform/errors.ts";
 import { cacheCompiledCode } from "../platform/package.ts";
+import { visibleLines } from "../platform/visible.ts";
 
 /** What went wrong in words; a stack trace only on demand, since it helps nobody but who mends this program. */
 function report(error: unknown): void {
@@ -10,7 +11,7 @@ function report(error: unknown): void {
     return;
   }
   if (error instanceof BeitError) {
-    process.stderr.write(`beit: ${error.message}\n`);
+    process.stderr.write(`beit: ${visibleLines(error.message)}\n`);
     process.exitCode = error.code.startsWith("usage/") ? 2 : 1;
     return;
   }

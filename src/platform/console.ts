@@ -1,5 +1,6 @@
 import { once } from "node:events";
 import { openFileAtomic } from "./files.ts";
+import { visibleLines } from "./visible.ts";
 
 /** Where a command's data goes: written piece by piece, kept by `commit`, dropped by `discard`. */
 export interface Output {
@@ -49,9 +50,9 @@ export async function interruptible<T>(task: (signal: AbortSignal) => Promise<T>
   }
 }
 
-/** Talk on standard error. */
+/** Talk on standard error; names of files and labels in it cannot move the cursor. */
 export function say(text: string): void {
-  process.stderr.write(`${text}\n`);
+  process.stderr.write(`${visibleLines(text)}\n`);
 }
 
 /** One line of standard error that is written over, on a terminal only; an empty text clears it. */

@@ -1,6 +1,7 @@
 import type { Calibration } from "../evaluate/calibrate.ts";
+import { visibleText } from "../platform/visible.ts";
 import { countText, decimalText } from "./numbers.ts";
-import { formatTable, type TextStyle, visibleText } from "./table.ts";
+import { formatTable, type TextStyle } from "./table.ts";
 
 const headline = ({ before, after }: Calibration) =>
   ({ before, after }) as const satisfies Record<string, Calibration["before"]>;

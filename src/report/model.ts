@@ -1,7 +1,8 @@
 import { createColors } from "picocolors";
 import type { ModelPart } from "../beit/parts.ts";
+import { visibleText } from "../platform/visible.ts";
 import { countText, percentText, siText } from "./numbers.ts";
-import { formatTable, type TextStyle, visibleText } from "./table.ts";
+import { formatTable, type TextStyle } from "./table.ts";
 
 /** Everything `beit info` says about a model; the keys are those of its JSON. */
 export interface ModelSummary {

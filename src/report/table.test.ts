@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { formatTable, textWidth, visibleText } from "./table.ts";
+import { visibleLines, visibleText } from "../platform/visible.ts";
+import { formatTable, textWidth } from "./table.ts";
 
 describe("formatTable", () => {
   const columns = [{ title: "file" }, { title: "score", align: "right" as const }];
@@ -31,6 +32,7 @@ describe("formatTable", () => {
   });
 
   it("keeps a file name from steering the terminal", () => {
+    expect(visibleLines("a\u001b[2J\nb")).toBe("a\\x1b[2J\nb");
     expect(visibleText("a\u001b[31m\n\u202eb\u0085")).toBe("a\\x1b[31m\\x0a\\u{202e}b\\x85");
     expect(formatTable(columns, [["\u001b[2J", "1"]])).not.toContain("\u001b");
   });

@@ -1,4 +1,5 @@
 import { createColors } from "picocolors";
+import { visibleText } from "../platform/visible.ts";
 
 /** A column of a text table; numbers read best right-aligned. */
 export interface Column {
@@ -36,14 +37,6 @@ export function formatTable(
 function pad(text: string, width: number, { align = "left" }: Column): string {
   const blanks = " ".repeat(Math.max(0, width - textWidth(text)));
   return align === "left" ? text + blanks : blanks + text;
-}
-
-/** Text with C0, C1, bidirectional and other invisible controls replaced by \xNN or \u{N}. */
-export function visibleText(text: string): string {
-  return text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => {
-    const code = character.codePointAt(0)!;
-    return code < 256 ? `\\x${code.toString(16).padStart(2, "0")}` : `\\u{${code.toString(16)}}`;
-  });
 }
 
 const WIDE =
