@@ -55,7 +55,7 @@ async function* trainSteps<Model, Metrics>(
   const { task, perEpoch, totalSteps } = run;
   const { recipe, data } = task;
   const { state } = run.live;
-  const due = (every: number) => state.step % Math.max(1, Math.round(every)) === 0 || state.step === totalSteps;
+  const due = (every: number) => isDue(state.step, every) || state.step === totalSteps;
   const meter = createMeter();
   const result = (interrupted: boolean): RunResult<Model> => ({
     model: (!interrupted && run.best) || currentModel(run),
@@ -95,6 +95,12 @@ async function* trainSteps<Model, Metrics>(
   }
   return result(false);
 }
+
+/** Whether a multiple of `every` steps, which need not be whole, has been reached since the step before. */
+const isDue = (step: number, every: number) => {
+  const times = (steps: number) => Math.floor(steps / Math.max(1, every));
+  return times(step) > times(step - 1);
+};
 
 /** The rest of the epoch at hand, but no more steps than the run has left. */
 function remainingBatches<Model, Metrics>({

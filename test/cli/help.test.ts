@@ -73,7 +73,7 @@ describe("help screens", () => {
         --learning-rate <x>         peak learning rate
         --seed <n>                  of all random choices
         --resume                    go on from the newest checkpoint in the output folder
-        --workers <n>               training threads (default: what is fastest here)
+        --workers <n>               training threads (default: measured for a long run)
         --threads <n>               threads inside each (default: likewise)
         --save-every <steps>        steps between checkpoints
         -h, --help                  display help for command

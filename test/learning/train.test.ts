@@ -81,6 +81,12 @@ describe("training", { timeout: 400_000 }, () => {
     expect(found).toEqual([one, one, two, two]);
   });
 
+  it("evaluates once each time a fraction of an epoch is full, and at the end", async () => {
+    const { events } = await run(recipe({ epochs: 1.75, evaluateEvery: 0.875 }), { output: newOutput() });
+    const steps = events.flatMap((event) => (event.kind === "evaluation" ? [event.step] : []));
+    expect(steps).toEqual([4, 7]); // 3.5 steps each
+  });
+
   it("stops on a loss that is not finite, by step and name", async () => {
     const failed = run(recipe({ learningRate: 1e30, warmupEpochs: 0, clipNorm: null }), { output: newOutput() });
     await expect(failed).rejects.toThrow(/^step \d+: the (loss|gradient of [\w.]+).* is not finite/);
