@@ -70,11 +70,11 @@ async function tryGraphicsCard(models: Models): Promise<DeviceReport> {
     say({ kind: "device", report: { device: "processor", remark } });
   });
   await timed(model); // compiles what it runs
+  const milliseconds = { processor: await timed(models.processor), graphicsCard: await timed(model) };
   if (fault !== undefined) {
     await model.close();
     return { device: "processor", remark: fault };
   }
-  const milliseconds = { processor: await timed(models.processor), graphicsCard: await timed(model) };
   models.graphicsCard = { model, milliseconds };
   models.device = milliseconds.graphicsCard < milliseconds.processor ? "graphics card" : "processor";
   return { device: models.device, milliseconds };
