@@ -32,16 +32,22 @@ export interface HttpServer {
 
 const MAX_HEADER_BYTES = 16 * 1024; // 431 beyond
 const MAX_CONNECTIONS = 4096;
+const MAX_ARRIVAL_MS = 100;
 
 /**
- * Serves a function of requests over HTTP.
+ * Serves a function of requests over HTTP. The process's `Request` and `Response` become the adapter's, which cost a
+ * fifth less of this thread for an answer.
  * @throws BeitError `server/cannot-listen`
  */
 export async function listen(
   fetch: (request: Request) => Response | Promise<Response>,
   options: ListenOptions,
 ): Promise<HttpServer> {
-  const listener = getRequestListener((request) => fetch(request), { overrideGlobalObjects: false });
+  const arrivals = createArrivals();
+  const listener = getRequestListener(async (request) => {
+    await arrivals.settled();
+    return fetch(request);
+  });
   const server = createServer(
     {
       maxHeaderSize: MAX_HEADER_BYTES,
@@ -51,12 +57,51 @@ export async function listen(
     },
     listener,
   );
+  server.on("connection", arrivals.note);
   server.maxConnections = MAX_CONNECTIONS;
   server.timeout = options.idleTimeoutMs;
   await start(server, options);
   const { port } = server.address() as AddressInfo;
   const host = options.host.includes(":") ? `[${options.host}]` : options.host;
   return { url: `http://${host}:${port}`, close: (times) => stop(server, times) };
+}
+
+/** Connections that come in a crowd. */
+interface Arrivals {
+  /** Tells of a new connection. */
+  note(): void;
+  /** Resolves once a turn of the event loop brought no new connection, or after `MAX_ARRIVAL_MS`. */
+  settled(): Promise<void>;
+}
+
+/**
+ * Lets a crowd in before its requests are worked on. The event loop takes one connection a turn (libuv since 1.45), and
+ * a turn under load answers hundreds of requests: without this the last of 320 clients waited for seconds.
+ */
+function createArrivals(): Arrivals {
+  let [count, seen, since] = [0, 0, 0];
+  let isSettling = false;
+  let waiting: (() => void)[] = [];
+  function settle(): void {
+    if (count > seen && performance.now() - since < MAX_ARRIVAL_MS) {
+      seen = count;
+      setImmediate(settle);
+      return;
+    }
+    isSettling = false;
+    for (const resolve of waiting) setImmediate(resolve); // one after the other: the first need not wait for the last
+    waiting = [];
+  }
+  return {
+    note() {
+      count++;
+      if (isSettling) return;
+      isSettling = true;
+      since = performance.now();
+      setImmediate(settle);
+    },
+    settled: () => (isSettling ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
+  };
 }
 
 function start(server: Server, { host, port }: ListenOptions): Promise<void> {

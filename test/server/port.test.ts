@@ -114,3 +114,44 @@ describe("with a port", () => {
     );
   });
 });
+
+/** Keeps this thread from everything else. */
+function block(ms: number): void {
+  const end = performance.now() + ms;
+  while (performance.now() < end);
+}
+
+describe("a crowd of clients that ask again at once", () => {
+  it("is let in before the first of them are answered twice", async () => {
+    const [clients, answersEach] = [40, 10];
+    const order: number[] = [];
+    const crowded = await listen(
+      (request) => {
+        block(2);
+        return new Response(new URL(request.url).pathname);
+      },
+      { host: "127.0.0.1", port: 0, headersTimeoutMs: 3000, requestTimeoutMs: 8000, idleTimeoutMs: 20_000 },
+    );
+    const port = Number(new URL(crowded.url).port);
+    const ask = (client: number) =>
+      new Promise<void>((resolve, reject) => {
+        const socket = connect(port, "127.0.0.1");
+        const request = `GET /${client} HTTP/1.1\r\nHost: beit.test\r\n\r\n`;
+        let answers = 0;
+        socket.on("error", reject);
+        socket.on("data", (part) => {
+          if (!part.toString("latin1").includes("200 OK")) return; // the rest of an answer
+          order.push(client);
+          if (++answers < answersEach) socket.write(request);
+          else socket.end(resolve);
+        });
+        socket.write(request);
+      });
+    await Promise.all(Array.from({ length: clients }, (_, client) => ask(client)));
+    await crowded.close({ lingerMs: 0, graceMs: 100 });
+
+    expect(order).toHaveLength(clients * answersEach);
+    const firstAnswers = Array.from({ length: clients }, (_, client) => order.indexOf(client));
+    expect(Math.max(...firstAnswers)).toBeLessThan(2 * clients);
+  });
+});
