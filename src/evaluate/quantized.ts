@@ -2,6 +2,7 @@ import { digest, digestFiles, readFile, readJson } from "#platform/files";
 import { pathKind } from "#platform/folders";
 import { isRecord } from "../checkpoint/json.ts";
 import { SAVE_ID, weightFiles } from "../checkpoint/weight-files.ts";
+import { countOccurrences } from "../platform/bytes.ts";
 import { BeitError } from "../platform/errors.ts";
 
 /** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
@@ -36,6 +37,9 @@ export async function weightsDigest(folder: string): Promise<string> {
   return digestFiles(String(isRecord(config) ? config[SAVE_ID] : ""), await weightFiles(folder));
 }
 
+/** ONNX's name for where a tensor lies outside the file. onnxruntime would look for it from the working folder on. */
+const EXTERNAL_DATA_KEY = "location";
+
 /** An int8 form that was found, or why it is not used. */
 type Found = { readonly bytes: Uint8Array; readonly agreement: number } | { readonly problem: string };
 
@@ -48,6 +52,9 @@ async function findQuantized(folder: string): Promise<Found | undefined> {
   if (weights_sha256 !== (await weightsDigest(folder))) return { problem: `${modelPath}: was made of other weights` };
   const bytes = await readFile(modelPath);
   if (digest(bytes) !== model_sha256) return { problem: `${modelPath}: is not the file that ${reportPath} is about` };
+  if (countOccurrences(bytes, EXTERNAL_DATA_KEY, 1) > 0) {
+    return { problem: `${modelPath}: keeps weights in other files, which beit quantize never does` };
+  }
   return { bytes, agreement };
 }
 

@@ -1,8 +1,11 @@
+import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { quantizedForm } from "../../src/evaluate/quantized.ts";
 import { decodeModel } from "../../src/onnx/decode.ts";
+import { encodeModel } from "../../src/onnx/encode.ts";
+import { sharedFile, shareWeights } from "../../src/onnx/share.ts";
 import { beit, jpeg, type Ran, smallConfig, temporaryFolder, writeModel } from "./run.ts";
 
 const cwd = temporaryFolder();
@@ -130,6 +133,12 @@ describe("which form predicts", () => {
     writeFileSync(file("model_quantized.onnx"), bytes.subarray(0, 100));
     expect(await form("auto")).toBeUndefined();
     expect(remarks.pop()).toContain("is not the file that");
+    const outside = encodeModel(shareWeights(decodeModel(bytes, "int8"), sharedFile(bytes, "weights.bin")));
+    writeFileSync(file("model_quantized.onnx"), outside);
+    const sha256 = createHash("sha256").update(outside).digest("hex");
+    writeFileSync(file("quantization.json"), JSON.stringify({ ...JSON.parse(text), model_sha256: sha256 }));
+    expect(await form("auto")).toBeUndefined();
+    expect(remarks.pop()).toContain("keeps weights in other files");
     rmSync(join(model, "onnx"), { recursive: true });
     expect(await form("auto")).toBeUndefined();
     expect(remarks).toEqual([]);
