@@ -2,7 +2,6 @@ import { digest, digestFiles, readFile, readJson } from "#platform/files";
 import { pathKind } from "#platform/folders";
 import { isRecord } from "../checkpoint/json.ts";
 import { SAVE_ID, weightFiles } from "../checkpoint/weight-files.ts";
-import { countOccurrences } from "../platform/bytes.ts";
 import { BeitError } from "../platform/errors.ts";
 
 /** What a model is run with: bytes, float32, or bytes where they were measured to answer alike. */
@@ -38,7 +37,14 @@ export async function weightsDigest(folder: string): Promise<string> {
 }
 
 /** ONNX's name for where a tensor lies outside the file. onnxruntime would look for it from the working folder on. */
-const EXTERNAL_DATA_KEY = "location";
+const EXTERNAL_DATA_KEY = new TextEncoder().encode("location");
+
+function holds(bytes: Uint8Array, part: Uint8Array): boolean {
+  for (let at = bytes.indexOf(part[0]!); at >= 0; at = bytes.indexOf(part[0]!, at + 1)) {
+    if (part.every((byte, i) => bytes[at + i] === byte)) return true;
+  }
+  return false;
+}
 
 /** An int8 form that was found, or why it is not used. */
 type Found = { readonly bytes: Uint8Array; readonly agreement: number } | { readonly problem: string };
@@ -52,7 +58,7 @@ async function findQuantized(folder: string): Promise<Found | undefined> {
   if (weights_sha256 !== (await weightsDigest(folder))) return { problem: `${modelPath}: was made of other weights` };
   const bytes = await readFile(modelPath);
   if (digest(bytes) !== model_sha256) return { problem: `${modelPath}: is not the file that ${reportPath} is about` };
-  if (countOccurrences(bytes, EXTERNAL_DATA_KEY, 1) > 0) {
+  if (holds(bytes, EXTERNAL_DATA_KEY)) {
     return { problem: `${modelPath}: keeps weights in other files, which beit quantize never does` };
   }
   return { bytes, agreement };

@@ -32,7 +32,6 @@ export interface HttpServer {
 
 const MAX_HEADER_BYTES = 16 * 1024; // 431 beyond
 const MAX_CONNECTIONS = 4096;
-const MAX_ARRIVAL_MS = 100;
 
 /**
  * Serves a function of requests over HTTP. The process's `Request` and `Response` become the adapter's, which cost a
@@ -45,7 +44,7 @@ export async function listen(
 ): Promise<HttpServer> {
   const arrivals = createArrivals();
   const listener = getRequestListener(async (request) => {
-    await arrivals.settled();
+    await arrivals.turn();
     return fetch(request);
   });
   const server = createServer(
@@ -70,37 +69,35 @@ export async function listen(
 interface Arrivals {
   /** Tells of a new connection. */
   note(): void;
-  /** Resolves once a turn of the event loop brought no new connection, or after `MAX_ARRIVAL_MS`. */
-  settled(): Promise<void>;
+  /** Resolves at once, or in its turn while connections are coming. */
+  turn(): Promise<void>;
 }
 
 /**
- * Lets a crowd in before its requests are worked on. The event loop takes one connection a turn (libuv since 1.45), and
- * a turn under load answers hundreds of requests: without this the last of 320 clients waited for seconds.
+ * Works on one request for each connection while a crowd is coming in, and on all as soon as a turn of the event loop
+ * brought none. The loop takes one connection a turn (libuv since 1.45), and a turn under load answers hundreds of
+ * requests: without this the last of 320 clients waited for seconds.
  */
 function createArrivals(): Arrivals {
-  let [count, seen, since] = [0, 0, 0];
-  let isSettling = false;
+  let [count, seen] = [0, 0];
+  let isComing = false;
   let waiting: (() => void)[] = [];
-  function settle(): void {
-    if (count > seen && performance.now() - since < MAX_ARRIVAL_MS) {
-      seen = count;
-      setImmediate(settle);
-      return;
-    }
-    isSettling = false;
-    for (const resolve of waiting) setImmediate(resolve); // one after the other: the first need not wait for the last
-    waiting = [];
+  function next(): void {
+    isComing = count > seen;
+    seen = count;
+    const ready = isComing ? waiting.splice(0, 1) : waiting;
+    if (isComing) setImmediate(next);
+    else waiting = [];
+    for (const resolve of ready) setImmediate(resolve); // one after the other: the first need not wait for the last
   }
   return {
     note() {
       count++;
-      if (isSettling) return;
-      isSettling = true;
-      since = performance.now();
-      setImmediate(settle);
+      if (isComing) return;
+      isComing = true;
+      setImmediate(next);
     },
-    settled: () => (isSettling ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
+    turn: () => (isComing ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
   };
 }
 
