@@ -36,7 +36,10 @@ for (const file of readdirSync(src, { recursive: true })) {
 
 // What src/browser.ts reaches, "#platform/…" being platform/browser/… there, must not need Node.
 const reached = new Set(["browser.ts"]);
+const withoutComments = (file) => readFileSync(join(src, file), "utf8").replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
 for (const file of reached) {
+  const [, name] = /(?<![.\w])(Buffer|process|setImmediate|require)[.(]/.exec(withoutComments(file)) ?? [];
+  if (name) problems.push(`${file}: ${name} is not there in browsers, where this file comes`);
   for (const [, from] of imports(file)) {
     if (/^(node:|onnxruntime-node|sharp$|pino$|@hono)/.test(from))
       problems.push(`${file}: ${from} would reach a bundle for browsers`);
