@@ -79,12 +79,11 @@ interface Arrivals {
  * requests: without this the last of 320 clients waited for seconds.
  */
 function createArrivals(): Arrivals {
-  let [count, seen] = [0, 0];
-  let isComing = false;
+  let hasCome = false; // a connection, in this turn of the loop
+  let isComing = false; // the crowd: from its first connection until a turn without one
   let waiting: (() => void)[] = [];
   function next(): void {
-    isComing = count > seen;
-    seen = count;
+    [hasCome, isComing] = [false, hasCome];
     const ready = isComing ? waiting.splice(0, 1) : waiting;
     if (isComing) setImmediate(next);
     else waiting = [];
@@ -92,7 +91,7 @@ function createArrivals(): Arrivals {
   }
   return {
     note() {
-      count++;
+      hasCome = true;
       if (isComing) return;
       isComing = true;
       setImmediate(next);
