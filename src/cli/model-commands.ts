@@ -74,8 +74,8 @@ export function addExport(program: Command, finished: Finished): void {
 const CALIBRATE_NOTES = `
 A temperature, fitted on half of the split's pictures, goes into the last layer: answers stay as they are, scores come to
 mean what they say. --shift changes answers: s for a class multiplies its odds by e^s, for a class that is more frequent,
-or more easily missed, where the model will be used. Both forms are measured on the other half. An int8 form is made anew
-afterwards.
+or more easily missed, where the model will be used. Both forms are measured on the other half. An int8 form is to be
+made anew afterwards, by beit quantize.
 
 Example:
   beit calibrate runs/photos photos -o models/photos`;
