@@ -29,6 +29,7 @@ async function main(): Promise<void> {
     report(error);
     process.exit();
   });
+  process.stderr.on("error", () => undefined); // nobody reads the talk any more: no reason to lose a run
   cacheCompiledCode();
   const { createProgram } = await import("./program.ts"); // only now, so that it is cached
   const finished = (code: number) => {

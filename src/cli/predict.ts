@@ -4,7 +4,9 @@ import type { Precision } from "../evaluate/quantized.ts";
 import { topScores } from "../evaluate/scores.ts";
 import { interruptible, type Output, openOutput, say, wantsColor } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
+import { isStream } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
+import { lockFile } from "../platform/runs.ts";
 import {
   formatPredictions,
   type Prediction,
@@ -52,7 +54,8 @@ export async function runPredict(images: readonly string[], options: PredictOpti
   const usual = format === "json" || format === "jsonl" ? 5 : 1;
   const topK = Math.min(options.topK ?? usual, model.config.labels.length);
   const task: Task = { sources, model, topK, format, workers: options.workers };
-  const failed = await (options.output === undefined ? print(task) : writeTo(options.output, task));
+  const { output } = options;
+  const failed = await (output === undefined || (await isStream(output)) ? print(task, output) : writeTo(output, task));
   if (failed === undefined) return 130;
   if (failed > 0) say(`beit: ${failed} of ${sources.length} could not be read`);
   return failed > 0 ? 1 : 0;
@@ -64,16 +67,19 @@ function formatOf(path = ""): PredictionFormat {
   return (extension as PredictionFormat | undefined) ?? "table";
 }
 
-/** Prints answers as they come; resolves to how many failed, undefined when interrupted. */
-async function print(task: Task): Promise<number | undefined> {
-  const writer = rowWriter(await openOutput(), { ...task, color: wantsColor() });
+/** Prints answers as they come, to a pipe where one is named; resolves to how many failed, undefined when interrupted. */
+async function print(task: Task, pipe?: string): Promise<number | undefined> {
+  const output = await openOutput(pipe);
+  const writer = rowWriter(output, { ...task, color: pipe === undefined && wantsColor() });
   return interruptible(async (signal) => {
     await writer.begin();
     for await (const row of predictionsOf(task, 0)) {
       if (signal.aborted) return undefined;
       await writer.add(row);
     }
-    return writer.end();
+    const failed = await writer.end();
+    await output.commit();
+    return failed;
   });
 }
 
@@ -87,7 +93,16 @@ async function writeTo(path: string, task: Task): Promise<number | undefined> {
     throw new BeitError("file/unwritable", `${path}: cannot be written: it is a folder`);
   }
   const files = sources.map(({ file }) => file);
-  const answers = await openAnswers(path, { model: modelDigest(model), topK }, files);
+  const release = await lockFile(`${path}.lock`, path);
+  try {
+    return await finishAnswers(path, task, await openAnswers(path, { model: modelDigest(model), topK }, files));
+  } finally {
+    await release();
+  }
+}
+
+/** What is missing of the answers, then all of them into their file. */
+async function finishAnswers(path: string, task: Task, answers: Answers): Promise<number | undefined> {
   try {
     if (!(await answerAll(task, answers))) {
       await answers.keep();

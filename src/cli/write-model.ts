@@ -6,7 +6,9 @@ import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readText } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
+import { removePath } from "../platform/runs.ts";
 import { markdownText } from "../report/markdown.ts";
+import { RECIPE, recipeFile } from "./drawn.ts";
 
 /** Where a model is written. */
 export interface WriteOptions {
@@ -22,13 +24,16 @@ export async function requireFree({ output, force = false }: WriteOptions): Prom
   throw new BeitError("convert/exists", `${output}: there is a model already; add --force to write over it`);
 }
 
-/** Writes a model as a Hugging Face folder and says so, with what did not come along and what is there of an earlier model. */
-export async function writeModel(model: Model, options: WriteOptions): Promise<void> {
+/**
+ * Writes a model as a Hugging Face folder and says so, with what did not come along and what is there of an earlier model.
+ * @param isDrawn whether the recipe of the run that made it still tells how train and validation were drawn apart
+ */
+export async function writeModel(model: Model, options: WriteOptions, isDrawn = true): Promise<void> {
   const { output, dtype = storedDType(model) } = options;
-  const recipe = `${model.name}/recipe.json`; // tells how train and validation were drawn apart
-  const extra: Record<string, string> =
-    (await pathKind(recipe)) === "file" ? { "recipe.json": await readText(recipe) } : {};
+  const recipe = isDrawn ? await recipeFile(model.name) : undefined;
+  const extra: Record<string, string> = recipe ? { [RECIPE]: await readText(recipe) } : {};
   await writeFolder(output, { ...modelFolderContent(model, dtype), extra });
+  if (!recipe) await removePath(`${output}/${RECIPE}`); // of the model that was there
   for (const line of await remarks(model, output)) say(`beit: ${line}`);
   say(`beit: wrote ${output}: ${model.config.imageSize.join(" x ")} px, ${dtype}`);
 }

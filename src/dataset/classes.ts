@@ -1,5 +1,5 @@
 import { BeitError } from "../platform/errors.ts";
-import { compareCodePoints, listFolder } from "../platform/folders.ts";
+import { compareCodePoints, type FolderEntry, listFolder } from "../platform/folders.ts";
 import { isImageName } from "./images.ts";
 import type { Layout } from "./layout.ts";
 import { canonicalSplit } from "./metadata.ts";
@@ -41,10 +41,20 @@ function knownClasses(root: string, found: readonly string[], known: readonly st
   return [...known];
 }
 
+const picturesIn = (names: readonly FolderEntry[]): number =>
+  names.filter(({ name, kind }) => kind === "file" && isImageName(name)).length;
+
 async function whyNoImages(root: string, layout: Layout): Promise<string> {
-  const loose = (await listFolder(root)).filter(({ name, kind }) => kind === "file" && isImageName(name)).length;
+  const names = await listFolder(root);
+  const loose = picturesIn(names);
   if (loose > 0)
     return `${loose} pictures lie in the folder itself; expected one folder per class, such as ${root}/CLASS/1.jpg`;
+  for (const { name, kind } of names) {
+    const split = kind === "folder" ? canonicalSplit(name) : undefined;
+    const inSplit = split ? picturesIn(await listFolder(`${root}/${name}`)) : 0;
+    if (inSplit > 0)
+      return `${inSplit} pictures lie in ${root}/${name} itself, which is taken for the ${split} split; expected one folder per class in it, such as ${root}/${name}/CLASS/1.jpg`;
+  }
   if (layout.entries.length > 0) return `${layout.entries.length} pictures, but none has a label`;
   if (layout.notImages > 0) return `no pictures, only ${layout.notImages} other files`;
   return "no pictures; expected one folder of pictures per class";

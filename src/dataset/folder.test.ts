@@ -117,6 +117,14 @@ describe("split folders", () => {
   });
 });
 
+test("pictures beside the class folders of a split, and classes that are named as a split, are told as such", async () => {
+  await write(["train/1.jpg", "train/2.jpg", "validation/3.jpg"]);
+  await expect(openDataset(root)).rejects.toMatchObject({
+    code: "dataset/no-images",
+    message: `${root}: 2 pictures lie in ${root}/train itself, which is taken for the train split; expected one folder per class in it, such as ${root}/train/CLASS/1.jpg`,
+  });
+});
+
 describe("metadata in the root", () => {
   const rows = [
     "train/1.jpg,mask,train,web,g1",
@@ -157,6 +165,10 @@ describe("metadata in the root", () => {
     await write({ "metadata.csv": "file_name,age\ntrain/cat/1.jpg,3\ndog/2.jpg,4\n" });
     await write(["train/cat/1.jpg", "dog/2.jpg"]);
     expect(labels(await openDataset(root))).toEqual({ "dog/2.jpg": 1, "train/cat/1.jpg": 0 });
+    await write({ "metadata.csv": "file_name,age\ntrain/cat/1.jpg,3\ndog/2.jpg,4\nunlabelled/3.jpg,5\n" });
+    await write(["unlabelled/3.jpg"]);
+    expect((await openDataset(root)).classes).toEqual(["cat", "dog"]);
+    expect(labels(await openDataset(root, { split: "unlabelled" }))).toEqual({ "unlabelled/3.jpg": -1 });
   });
 
   test("where keeps and drops by attribute", async () => {
@@ -184,6 +196,11 @@ describe("metadata in the root", () => {
     expect(ids(await openDataset(root, { split: "validation", holdout }))).toEqual(["train/2.jpg", "train/9.jpg"]);
     const train = await openDataset(root, { split: "train", holdout, classes: ["bare", "mask"] });
     expect(ids(train)).toEqual(["train/4.jpg"]); // 1 and 3 share group g1 with 9
+    const misspelt = { key: "source", values: ["studio", "wob"] };
+    await expect(openDataset(root, { split: "train", holdout: misspelt })).rejects.toMatchObject({
+      code: "dataset/no-images",
+      message: "holdout: no picture has source wob; there are a, b, studio, web",
+    });
   });
 
   test("what a run kept out is validated on where there is no validation split, and none of it elsewhere", async () => {
@@ -195,6 +212,9 @@ describe("metadata in the root", () => {
     const without = rows.map((row) => row.replace(",val,", ",train,"));
     expect(await validation(without, { keptOut })).toEqual(["train/2.jpg"]);
     expect(await validation(rows, { keptOut })).toEqual(await validation(rows, {}));
+    expect(await validation(without, { keptOut: { key: "source", values: ["moon", "studio"] } })).toEqual([
+      "train/2.jpg",
+    ]);
     const unknown = { key: "source", values: ["moon"] };
     expect(await validation(without, { keptOut: unknown })).toEqual(await validation(without, {}));
   });

@@ -146,9 +146,8 @@ function chooseSplit(samples: Placed[], split: string, options: DatasetOptions, 
   if (split === "train" || split === "validation") {
     if (options.holdout) return chooseHeldOut(samples, split, options.holdout);
     const drawn = of("validation").length === 0 && of("train").length > 0;
-    if (drawn && options.keptOut && isMarked(samples, options.keptOut)) {
-      return chooseHeldOut(samples, split, options.keptOut);
-    }
+    const keptOut = drawn ? presentOf(options.keptOut, samples) : undefined;
+    if (keptOut) return chooseHeldOut(samples, split, keptOut);
     if (drawn) return splitSamples(of("train"), options.validationFraction ?? 0.15, options.seed ?? 42)[split];
   }
   const chosen = of(split);
@@ -157,8 +156,14 @@ function chooseSplit(samples: Placed[], split: string, options: DatasetOptions, 
   throw new BeitError("dataset/no-split", `${root}: has no labelled pictures of split ${split}; it has ${names}`);
 }
 
-const isMarked = (samples: readonly Placed[], { key, values }: Holdout): boolean =>
-  samples.some(({ attributes, split }) => split !== "test" && values.includes(attributes[key] ?? ""));
+/** What there is of values kept out, if anything. */
+function presentOf(holdout: Holdout | undefined, samples: readonly Placed[]): Holdout | undefined {
+  if (!holdout) return undefined;
+  const { key } = holdout;
+  const known = new Set(samples.flatMap(({ attributes, split }) => (split === "test" ? [] : [attributes[key] ?? ""])));
+  const values = holdout.values.filter((value) => known.has(value));
+  return values.length > 0 ? { key, values } : undefined;
+}
 
 function chooseHeldOut(samples: Placed[], split: "train" | "validation", holdout: Holdout): Placed[] {
   const notTest = samples.filter((sample) => sample.split !== "test");

@@ -1,7 +1,7 @@
 import { BeitError } from "../platform/errors.ts";
 import { type FolderEntry, listFolder, walkFiles } from "../platform/folders.ts";
 import { isImageName } from "./images.ts";
-import { canonicalSplit, type Entry, metadataNames, readMetadata } from "./metadata.ts";
+import { canonicalSplit, type Entry, metadataNames, readMetadata, unlabelledName } from "./metadata.ts";
 
 /** What lies in a data set's folder, before any split is chosen. */
 export interface Layout {
@@ -14,7 +14,6 @@ export interface Layout {
   listed: boolean;
 }
 
-const unlabelledName = /^unlabel+ed$/i;
 const notClasses = /^(unlabel+ed|__MACOSX)$/i; // pictures for pre-training; what zip files from a Mac carry along
 
 /**

@@ -40,6 +40,9 @@ const splitAliases: Record<string, string> = {
   test: "test",
 };
 
+/** Folders of pictures for pre-training: no class, and a split of their own. */
+export const unlabelledName = /^unlabel+ed$/i;
+
 /** `"val"`, `"valid"` → `"validation"`; names that are no split's are undefined. */
 export function canonicalSplit(name: string): string | undefined {
   return Object.hasOwn(splitAliases, name.toLowerCase()) ? splitAliases[name.toLowerCase()] : undefined;
@@ -123,7 +126,9 @@ function entryOf(row: Record<string, string>, place: MetadataPlace, where: strin
     throw new BeitError("dataset/bad-metadata", `${where}: has no file_name; its columns are ${columns}`);
   }
   const id = insideRoot(fileName, place.folder, where);
-  const named = split ? (canonicalSplit(split) ?? split) : (place.split ?? canonicalSplit(id.split("/")[0]!));
+  const [top] = id.split("/") as [string, ...string[]];
+  const unlabelled = label === undefined && unlabelledName.test(top) ? "unlabelled" : undefined;
+  const named = split ? (canonicalSplit(split) ?? split) : (place.split ?? canonicalSplit(top) ?? unlabelled);
   if (named !== undefined) attributes.split = named;
   const name = label === undefined ? folderLabel(id, place.folder) : label;
   return {
@@ -140,7 +145,7 @@ function folderLabel(id: string, folder: string): string | undefined {
   if (!id.startsWith(folder)) return id.split("/").at(-2); // beside the metadata's folder, by way of ..
   const parts = id.slice(folder.length).split("/").slice(0, -1);
   const classes = folder === "" && canonicalSplit(parts[0] ?? "") ? parts.slice(1) : parts;
-  return classes[0];
+  return unlabelledName.test(classes[0] ?? "") ? undefined : classes[0];
 }
 
 /** The file's path relative to the root, `.` and `..` resolved. */

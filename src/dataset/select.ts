@@ -31,27 +31,29 @@ export function selectSamples<T extends Pick<Sample, "attributes">>(samples: rea
 /**
  * Divides samples by a held-out attribute. A group with a held-out sample leaves `rest` whole, so no duplicate of a
  * held-out picture is trained on.
- * @throws BeitError `dataset/unknown-attribute`; `dataset/no-images` when nothing has one of the values.
+ * @throws BeitError `dataset/unknown-attribute`; `dataset/no-images` when nothing has some value: it would be trained on.
  */
 export function holdOut<T extends Pick<Sample, "attributes" | "group">>(
   samples: readonly T[],
   { key, values }: Holdout,
 ): { rest: T[]; held: T[] } {
   requireAttribute(samples, key);
-  const held = samples.filter(({ attributes }) => values.includes(attributes[key] ?? ""));
-  if (held.length === 0) {
-    const known = [...new Set(samples.map(({ attributes }) => attributes[key] ?? ""))].sort();
+  const known = new Set(samples.map(({ attributes }) => attributes[key] ?? ""));
+  const strange = values.filter((value) => !known.has(value));
+  if (strange.length > 0 || values.length === 0) {
     throw new BeitError(
       "dataset/no-images",
-      `holdout: no picture has ${key} ${values.join(" or ")}; there are ${known.join(", ")}`,
+      `holdout: no picture has ${key} ${strange.join(" or ")}; there are ${[...known].sort().join(", ")}`,
     );
   }
+  const held = samples.filter(({ attributes }) => values.includes(attributes[key] ?? ""));
   const groups = new Set(held.map(({ group }) => group));
   const isHeld = new Set(held);
   return { rest: samples.filter((s) => !isHeld.has(s) && (s.group === undefined || !groups.has(s.group))), held };
 }
 
-function requireAttribute(samples: readonly Pick<Sample, "attributes">[], key: string): void {
+/** @throws BeitError `dataset/unknown-attribute` when no sample has the key, listing those there are */
+export function requireAttribute(samples: readonly Pick<Sample, "attributes">[], key: string): void {
   if (samples.some(({ attributes }) => attributes[key] !== undefined)) return;
   const keys = [...new Set(samples.flatMap(({ attributes }) => Object.keys(attributes)))];
   const known = keys.length > 0 ? `they have ${keys.join(", ")}` : "they have none: a metadata.csv gives them";

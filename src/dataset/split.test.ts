@@ -53,6 +53,18 @@ describe("splitSamples", () => {
     );
   });
 
+  test("groups that hold several labels leave neither side empty", () => {
+    for (const groups of [2, 3, 4]) {
+      const samples = Array.from({ length: 20 * groups }, (_, i) => ({
+        id: `${i}.jpg`,
+        label: i % 2,
+        group: `g${Math.floor(i / 20)}`,
+      }));
+      const { train, validation } = splitSamples(samples, 0.15, 42);
+      for (const side of [train, validation]) expect(new Set(side.map(({ label }) => label)).size).toBe(2);
+    }
+  });
+
   test("the order of the samples changes nothing", () => {
     const shuffles = samplesOf(false).chain((samples) =>
       fc.tuple(fc.constant(samples), fc.shuffledSubarray(samples, { minLength: samples.length })),

@@ -76,7 +76,9 @@ function chooseUnits(units: readonly Unit<unknown>[], fraction: number): Set<str
     chosen.add(unit.key);
     for (const [label, n] of unit.counts) missing.set(label, missing.get(label)! - n);
   }
-  for (const label of oneSided(units, chosen)) moveSmallest(units, label, chosen);
+  for (const label of oneSided(units, chosen)) {
+    if (oneSided(units, chosen).includes(label)) moveSmallest(units, label, chosen); // else another label's move has done it
+  }
   return chosen;
 }
 
@@ -91,7 +93,10 @@ function oneSided(units: readonly Unit<unknown>[], chosen: ReadonlySet<string>):
       seen.set(label, count);
     }
   }
-  return [...seen].filter(([, c]) => c.units > 1 && (c.taken === 0 || c.taken === c.units)).map(([label]) => label);
+  return [...seen]
+    .filter(([, c]) => c.units > 1 && (c.taken === 0 || c.taken === c.units))
+    .map(([label]) => label)
+    .sort((a, b) => a - b);
 }
 
 /** Puts the label's smallest unit on the other side. */

@@ -36,7 +36,7 @@ export interface Calibration {
  * e^s beside the others: for a class that is more frequent, or more easily missed, where the model will be used.
  * @see Guo et al. 2017, "On Calibration of Modern Neural Networks"; Menon et al. 2021, "Long-tail learning via logit
  * adjustment", for the shift.
- * @throws BeitError as `scoreDataset`; `dataset/too-few`; `calibrate/unknown-class`; `calibrate/no-temperature` when no
+ * @throws BeitError `calibrate/unfit` for another kind of model; as `scoreDataset`; `dataset/too-few`; `calibrate/unknown-class`; `calibrate/no-temperature` when no
  * temperature is best, since all answers are right or none is better than chance; with a shift it is 1 then
  */
 export async function calibrateClassifier(
@@ -44,6 +44,11 @@ export async function calibrateClassifier(
   dataset: string,
   options: CalibrateOptions = {},
 ): Promise<Calibration> {
+  const { problemType = "single_label_classification" } = model.config;
+  if (problemType !== "single_label_classification") {
+    const message = `${model.name}: is a model of ${problemType}; a temperature is for classifiers of one class a picture`;
+    throw new BeitError("calibrate/unfit", message);
+  }
   const shift = shiftOf(model, options.shift ?? new Map());
   const result = await scoreDataset(model, dataset, { ...options, split: options.split ?? "validation" });
   const { calibration, rest } = drawCalibration(result.samples, result.samples.length, options.seed ?? 42);

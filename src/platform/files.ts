@@ -1,5 +1,5 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile as read, rename, rm } from "node:fs/promises";
+import { type FileHandle, mkdir, open, readFile as read, realpath, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
 
@@ -78,18 +78,28 @@ export interface AtomicFile {
   discard(): Promise<void>;
 }
 
+/** Whether a path, links followed, is a pipe, a device or a socket, which takes what is written and keeps no whole. */
+export async function isStream(path: string): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && !found.isFile() && !found.isDirectory();
+}
+
 /**
  * Opens a file to be written piece by piece so that a reader sees the old content or the whole new one, never a part: the
  * pieces go to a temporary name in the same folder, are flushed to disk and renamed. Missing folders are made. On failure
- * nothing is left behind.
+ * nothing is left behind. What a link points to is written, and a pipe or device as it is.
  * @throws BeitError `file/unwritable` naming the file and the reason (disk full, permission …)
  */
 export async function openFileAtomic(path: string): Promise<AtomicFile> {
-  const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString("hex")}.tmp`);
+  const target = await realpath(path).catch(() => path);
+  const streams = await isStream(target);
+  const temporary = streams
+    ? target
+    : join(dirname(target), `.${basename(target)}.${randomBytes(6).toString("hex")}.tmp`);
   let file: FileHandle | undefined;
   const discard = async () => {
     await file?.close().catch(() => undefined);
-    await rm(temporary, { force: true }).catch(() => undefined);
+    if (!streams) await rm(temporary, { force: true }).catch(() => undefined);
   };
   const guarded = async <T>(step: () => Promise<T>): Promise<T> => {
     try {
@@ -100,8 +110,8 @@ export async function openFileAtomic(path: string): Promise<AtomicFile> {
     }
   };
   const opened = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
-    file = await open(temporary, "wx");
+    await mkdir(dirname(target), { recursive: true });
+    file = await open(temporary, streams ? "w" : "wx");
     return file;
   });
   return {
@@ -109,9 +119,9 @@ export async function openFileAtomic(path: string): Promise<AtomicFile> {
     overwrite: (start, bytes) => guarded(async () => void (await opened.write(bytes, 0, bytes.length, start))),
     commit: () =>
       guarded(async () => {
-        await opened.sync();
+        if (!streams) await opened.sync();
         await opened.close();
-        await rename(temporary, path);
+        if (!streams) await rename(temporary, target);
       }),
     discard,
   };

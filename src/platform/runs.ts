@@ -45,16 +45,24 @@ function isRunning(pid: number): boolean {
   }
 }
 
+/** Takes a folder for this process as {@link lockFile} takes a name. */
+export const lockFolder = (path: string): Promise<() => Promise<void>> => lockFile(join(path, LOCK), path);
+
 /**
- * Takes a folder for this process until the returned function is called. A lock left by a process that is gone is
- * taken over, also when its number is this process's now, as it always is in a container.
+ * Takes what a name stands for, by a file, for this process until the returned function is called. A lock left by a
+ * process that is gone is taken over, also when its number is this process's now, as it always is in a container.
+ * @param lock the file
+ * @param path what it stands for
  * @throws BeitError `run/locked` when another running process holds it, `file/unwritable` when it cannot be made.
  */
-export async function lockFolder(path: string): Promise<() => Promise<void>> {
-  const lock = join(path, LOCK);
+export async function lockFile(lock: string, path: string): Promise<() => Promise<void>> {
+  const unwritable = (error: unknown) =>
+    new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
+  await mkdir(dirname(lock), { recursive: true }).catch((error: unknown) => {
+    throw unwritable(error);
+  });
   for (let attempt = 0; ; attempt++) {
     try {
-      await mkdir(dirname(lock), { recursive: true });
       const file = await open(lock, "wx");
       await file.writeFile(`${process.pid}\n`);
       await file.close();
@@ -64,12 +72,10 @@ export async function lockFolder(path: string): Promise<() => Promise<void>> {
         return rm(lock, { force: true });
       };
     } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) {
-        throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
-      }
+      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) throw unwritable(error);
       const pid = Number(await readFile(lock, "utf8").catch(() => "0"));
       if (pid === process.pid ? held.has(lock) : pid > 0 && isRunning(pid)) {
-        const hint = "wait for it, stop it, or choose another folder with -o";
+        const hint = "wait for it, stop it, or choose another place with -o";
         throw new BeitError("run/locked", `${path}: another run (process ${pid}) is writing here; ${hint}`);
       }
       await rm(lock, { force: true });

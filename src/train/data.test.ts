@@ -70,6 +70,13 @@ describe("pictures kept out of training", () => {
     await expect(listed(away, { holdout, extra })).rejects.toMatchObject({ code: "dataset/no-images" });
   });
 
+  it("attributes to balance by that no picture has are refused", async () => {
+    await expect(listed(PLAIN, { balance: { by: ["label", "sorce"] } })).rejects.toMatchObject({
+      code: "dataset/unknown-attribute",
+      message: "the pictures have no attribute sorce; they have source, split",
+    });
+  });
+
   it("a share of the labels that leaves a class without pictures is refused", async () => {
     const rows = [
       ...Array.from({ length: 20 }, (_, i) => `a${i}.jpg,cat,train,,`),

@@ -3,6 +3,7 @@ import { openDataset, openUnsupervised } from "../dataset/folder.ts";
 import { type Occlusion, parseOcclusion } from "../dataset/occlusion.ts";
 import type { Sample } from "../dataset/sample.ts";
 import { type BatchPlan, balanceWeights, epochOrder, planBatches } from "../dataset/sampler.ts";
+import { requireAttribute } from "../dataset/select.ts";
 import { splitSamples } from "../dataset/split.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest, readText } from "../platform/files.ts";
@@ -56,6 +57,7 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
     }
   }
   const epochLength = Math.round(multipliers.reduce((a, b) => a + b, 0));
+  for (const key of recipe.balance?.by ?? []) if (key !== "label") requireAttribute(samples, key);
   const base = recipe.balance ? balanceWeights(samples, recipe.balance.by, recipe.balance.temper) : undefined;
   const plain = !recipe.balance && recipe.extra.every(({ share }) => share === undefined);
   const weights = plain

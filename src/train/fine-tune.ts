@@ -19,6 +19,12 @@ import type { Task } from "./task.ts";
 /** What a fine-tuning run tells as it goes. */
 export type TrainEvent = RunEvent<ClassificationMetrics>;
 
+/** Where and how a fine-tuning run happens. */
+export interface TrainOptions extends RunOptions {
+  /** A model to start from instead of the recipe's. */
+  readonly start?: string | undefined;
+}
+
 /** A fine-tuning run that has ended. */
 export type TrainResult = RunResult<TrainedModel>;
 
@@ -26,8 +32,11 @@ export type TrainResult = RunResult<TrainedModel>;
  * Fine-tunes a classifier and yields what happens; returns the weights that the validation metric chose.
  * @throws BeitError for everything the user can mend, e.g. `train/non-finite`; the newest checkpoint stays
  */
-export const train = (dataset: string, recipe: Recipe, options: RunOptions): AsyncGenerator<TrainEvent, TrainResult> =>
-  runTask(() => openFineTuning(dataset, recipe, options.output), options);
+export const train = (
+  dataset: string,
+  recipe: Recipe,
+  options: TrainOptions,
+): AsyncGenerator<TrainEvent, TrainResult> => runTask(() => openFineTuning(dataset, recipe, options), options);
 
 /** File of what frozen blocks make of the pictures, while a run goes. */
 const FROZEN_FEATURES = "frozen-features.tmp";
@@ -41,17 +50,14 @@ export function picturesAtOnce(imageSize: number, wide: boolean, share = 1): num
   return Math.max(1, Math.round((wide ? PICTURES_AT_ONCE.wide : PICTURES_AT_ONCE.narrow) / area));
 }
 
-/**
- * Opens data and model of a fine-tuning run.
- * @param output folder of the run
- */
+/** Opens data and model of a fine-tuning run. */
 export async function openFineTuning(
   dataset: string,
   recipe: Recipe,
-  output: string,
+  { output, start = recipe.model }: Pick<TrainOptions, "output" | "start">,
 ): Promise<Task<TrainedModel, ClassificationMetrics>> {
   const data = await openTrainingData(dataset, recipe);
-  const { config, parameters, loaded, from } = await startClassifier(recipe, data.classes);
+  const { config, parameters, loaded, from } = await startClassifier({ ...recipe, model: start }, data.classes);
   const wide = config.hiddenSize >= WIDE;
   const microBatch = microBatchOf(recipe, picturesAtOnce(recipe.imageSize, wide, recipe.patchesPerCell / 4));
   const { patchesPerCell } = recipe;
@@ -106,6 +112,7 @@ export async function openFineTuning(
         config: serializeConfig(model.config, "classification"),
         processor: serializeImageProcessor(model.processor),
         tensors: model.parameters,
+        extra: { "recipe.json": `${JSON.stringify(recipe, undefined, 2)}\n` }, // how its validation pictures were drawn
       }),
     load: loadModel,
     parseRecipe: (json, name) => parseRecipe(json, {}, name),

@@ -1,4 +1,5 @@
-import { absolutePath } from "../platform/folders.ts";
+import { BeitError } from "../platform/errors.ts";
+import { namesIn } from "../platform/runs.ts";
 import { BEST } from "./checkpoint.ts";
 import { type TrainEvent, type TrainResult, train } from "./fine-tune.ts";
 import { type Recipe, stagesOf } from "./recipe.ts";
@@ -19,7 +20,7 @@ const folderOf = (output: string, stage: number, count: number): string =>
 /**
  * Trains the stages of a recipe one after the other, e.g. at a low resolution first: each starts from the best weights of
  * the one before it. Resuming goes on in the stage at hand; stages that have ended are only read.
- * @throws BeitError as `train` does
+ * @throws BeitError as `train` does; `run/other-recipe` where the run to go on with has another number of stages
  */
 export async function* trainStages(
   dataset: string,
@@ -28,13 +29,25 @@ export async function* trainStages(
 ): AsyncGenerator<StagesEvent, StageResults> {
   const stages = stagesOf(recipe, "recipe");
   const count = stages.length;
+  if (options.resume) await requireStages(options.output, count);
   const results: TrainResult[] = [];
   for (const [i, stage] of stages.entries()) {
     const output = folderOf(options.output, i + 1, count);
-    const from = i === 0 ? {} : { model: absolutePath(`${folderOf(options.output, i, count)}/${BEST}`) };
+    const start = i === 0 ? undefined : `${folderOf(options.output, i, count)}/${BEST}`;
     if (count > 1) yield { kind: "stage", number: i + 1, count, recipe: stage };
-    results.push(yield* train(dataset, { ...stage, ...from }, { ...options, output }));
+    results.push(yield* train(dataset, stage, { ...options, output, start }));
     if (results.at(-1)!.interrupted) break;
   }
   return results;
+}
+
+/** A run of several stages has a folder for its first from the beginning; what one of one stage has is its own. */
+async function requireStages(output: string, count: number): Promise<void> {
+  const names = await namesIn(output);
+  const several = names.includes("stage-1");
+  const one = !several && names.some((name) => /^checkpoint-\d+$/.test(name));
+  if (count === 1 ? !several : !one) return;
+  const message = `${output}: was begun with ${one ? "one stage" : "several stages"}, the recipe has ${count}`;
+  const hint = "give what the run began with, or choose another folder with -o";
+  throw new BeitError("run/other-recipe", `${message}: ${hint}`);
 }

@@ -1,4 +1,4 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/evaluate/model.ts";
@@ -38,6 +38,15 @@ describe("beit average", () => {
     expect(readFileSync(at("mean/README.md"), "utf8")).toBe(
       "# Model a\n\n## Average\n\nMean of the weights of a, b, c. Figures above are the first one's.\n",
     );
+  });
+
+  it("keeps the recipe of runs that drew their pictures alike, and not of others", async () => {
+    for (const [name, seed] of Object.entries({ a: 1, b: 1, c: 2 }))
+      writeFileSync(at(`${name}/recipe.json`), `{"seed":${seed}}`);
+    expect((await average("a", "b", "-o", "alike")).stderr).not.toContain("recipe.json");
+    expect(readFileSync(at("alike/recipe.json"), "utf8")).toBe('{"seed":1}');
+    expect((await average("a", "c", "-o", "alike", "--force")).stderr).toContain("recipe.json is left out");
+    expect(existsSync(at("alike/recipe.json"))).toBe(false);
   });
 
   it.each([

@@ -106,6 +106,12 @@ describe("beit calibrate", () => {
     await expect(loadModel(at("refused"))).rejects.toThrow();
   });
 
+  it("refuses a model of several classes a picture", async () => {
+    await writeModel(at("several"), { config: { ...smallConfig, problemType: "multi_label_classification" } });
+    const ran = await beit(["calibrate", "several", "data", "-o", "refused"], { cwd });
+    expect(ran).toMatchObject({ code: 1, stderr: expect.stringContaining("is a model of multi_label_classification") });
+  });
+
   it("does not write over a model unless told to", async () => {
     expect(await calibrate("calibrated")).toMatchObject({ code: 1, stderr: expect.stringContaining("--force") });
     expect((await calibrate("calibrated", "--force")).code).toBe(0);

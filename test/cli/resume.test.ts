@@ -1,7 +1,18 @@
-import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { execFile, execFileSync, spawn } from "node:child_process";
+import {
+  appendFileSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
+import { promisify } from "node:util";
 import { beforeAll, describe, expect, it } from "vitest";
-import { beit, beitUntil, jpeg, temporaryFolder, writeModel } from "./run.ts";
+import { beit, beitUntil, jpeg, main, type Ran, temporaryFolder, writeModel } from "./run.ts";
 
 const cwd = temporaryFolder();
 const COUNT = 600; // long enough for a signal to come in the middle
@@ -49,6 +60,57 @@ describe("predict --output", () => {
     const other = await beit(["predict", "photos", "--model", "other", "-o", "stopped.jsonl"], { cwd });
     expect(other.code).toBe(1);
     expect(other.stderr).toContain("stopped.jsonl.partial: was begun with another model");
+  });
+});
+
+describe("predict into one file", () => {
+  it("is refused while another process does", async () => {
+    const ready = () => linesIn("shared.csv.partial") > 10;
+    let second: Promise<Ran> | undefined;
+    const both = () => {
+      if (ready()) second ??= beit([...arguments_, "-o", "shared.csv"], { cwd });
+      return second !== undefined && ended;
+    };
+    let ended = false;
+    const first = beitUntil([...arguments_, "-o", "shared.csv"], { cwd, ready: both, signal: "SIGINT" });
+    while (!second) await new Promise((resolve) => setTimeout(resolve, 5));
+    const { code, stderr } = await second;
+    ended = true;
+    await first;
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringMatching(/^beit: shared.csv: another run \(process \d+\) is writing here/),
+    ]);
+    expect(readdirSync(cwd).filter((name) => name.includes("shared"))).not.toContain("shared.csv.lock");
+  });
+
+  it("writes to a pipe as it is, and through a link", async () => {
+    execFileSync("mkfifo", [join(cwd, "pipe")]);
+    symlinkSync("linked.jsonl", join(cwd, "link"));
+    writeFileSync(join(cwd, "linked.jsonl"), "");
+    const list = ["photos/0000.jpg", "photos/0001.jpg"];
+    const predict = (output: string) =>
+      beit(["predict", ...list, "-m", "model", "-f", "jsonl", "--workers", "0", "-o", output], { cwd });
+    const read = promisify(execFile)("cat", [join(cwd, "pipe")]);
+    expect((await predict("pipe")).code).toBe(0);
+    expect(lstatSync(join(cwd, "pipe")).isFIFO()).toBe(true);
+    expect((await predict("link")).code).toBe(0);
+    expect(lstatSync(join(cwd, "link")).isSymbolicLink()).toBe(true);
+    const { stdout } = await read;
+    expect(stdout.trimEnd().split("\n")).toHaveLength(2);
+    expect(readFileSync(join(cwd, "linked.jsonl"), "utf8")).toBe(stdout);
+  });
+
+  it("saves and exits with 130 though nobody reads what it says", async () => {
+    const child = spawn(process.execPath, [main, ...arguments_, "-o", "silent.csv"], {
+      cwd,
+      stdio: ["ignore", "ignore", "pipe"],
+    });
+    child.stderr.destroy();
+    const exit = new Promise((resolve) => child.on("exit", resolve));
+    while (linesIn("silent.csv.partial") < 10) await new Promise((resolve) => setTimeout(resolve, 5));
+    child.kill("SIGINT");
+    expect(await exit).toBe(130);
   });
 });
 

@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
+import { existsSync, mkdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
-import { parseRecipe } from "../../src/train/recipe.ts";
+import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
 import { trainStages } from "../../src/train/stages.ts";
 import { bits, newOutput, run as runTo } from "./run.ts";
 import { writeShapes } from "./shapes.ts";
@@ -61,11 +61,24 @@ describe("trainStages", { timeout: 400_000 }, () => {
     expect(first.results.map(({ interrupted }) => interrupted)).toEqual([true]);
     const second = await run(broken, { stage: 2, step: 2 });
     expect(second.results.map(({ interrupted }) => interrupted)).toEqual([false, true]);
-    const third = await run(broken);
+    const moved = `${broken}-moved`;
+    renameSync(broken, moved);
+    const third = await run(moved);
     expect(third.results.map(({ interrupted, state }) => [interrupted, state.step])).toEqual([
       [false, 8],
       [false, 4],
     ]);
     expect(bits(third.results[1]!)).toEqual(bits(undisturbed.results[1]!));
+  });
+
+  it("refuses to go on with a run of another number of stages", async () => {
+    const [one, two] = [newOutput(), newOutput()];
+    mkdirSync(join(one, "checkpoint-3"), { recursive: true });
+    mkdirSync(join(two, "stage-1"), { recursive: true });
+    const begin = (output: string, r: Recipe) => trainStages(shapes, r, { output, resume: true }).next();
+    await expect(begin(one, recipe)).rejects.toThrow(`${one}: was begun with one stage, the recipe has 2`);
+    await expect(begin(two, { ...recipe, later: [] })).rejects.toThrow(
+      "was begun with several stages, the recipe has 1",
+    );
   });
 });
