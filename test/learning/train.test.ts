@@ -2,6 +2,7 @@ import { execFileSync, spawn } from "node:child_process";
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
+import { drawnBy } from "../../src/cli/drawn.ts";
 import { loadModel } from "../../src/evaluate/model.ts";
 import { train } from "../../src/train/fine-tune.ts";
 import { parseRecipe, type Recipe } from "../../src/train/recipe.ts";
@@ -40,6 +41,7 @@ describe("training", { timeout: 400_000 }, () => {
     const best = Math.max(...evaluations.map(({ metrics }) => metrics.balanced_accuracy));
     expect(best).toBeGreaterThanOrEqual(0.95);
     expect(result.state.best?.value).toBe(best);
+    expect(await drawnBy(join(folder, "best/model.safetensors"))).toMatchObject({ seed: 42, validationFraction: 0.15 });
     const saved = await loadModel(join(folder, "best"));
     expect(saved.config.labels).toEqual(["cold", "warm"]);
     expect(saved.parameters.get("classifier.weight")!.data).toEqual(
