@@ -36,8 +36,9 @@ export interface Calibration {
  * e^s beside the others: for a class that is more frequent, or more easily missed, where the model will be used.
  * @see Guo et al. 2017, "On Calibration of Modern Neural Networks"; Menon et al. 2021, "Long-tail learning via logit
  * adjustment", for the shift.
- * @throws BeitError `calibrate/unfit` for another kind of model; as `scoreDataset`; `dataset/too-few`; `calibrate/unknown-class`; `calibrate/no-temperature` when no
- * temperature is best, since all answers are right or none is better than chance; with a shift it is 1 then
+ * @throws BeitError `calibrate/unfit` for a model that does not tell one class a picture; as `scoreDataset`;
+ * `dataset/too-few`; `calibrate/unknown-class`; `calibrate/no-temperature` when no temperature is best, since all answers are
+ * right or none is better than chance; with a shift it is 1 then
  */
 export async function calibrateClassifier(
   model: Model,
