@@ -95,16 +95,24 @@ async function writeTo(path: string, task: Task): Promise<number | undefined> {
   const files = sources.map(({ file }) => file);
   const release = await lockFile(`${path}.lock`, path);
   try {
-    return await finishAnswers(path, task, await openAnswers(path, { model: modelDigest(model), topK }, files));
+    const run = { model: modelDigest(model), topK };
+    return await interruptible(async (signal) =>
+      finishAnswers(path, task, await openAnswers(path, run, files), signal),
+    );
   } finally {
     await release();
   }
 }
 
 /** What is missing of the answers, then all of them into their file. */
-async function finishAnswers(path: string, task: Task, answers: Answers): Promise<number | undefined> {
+async function finishAnswers(
+  path: string,
+  task: Task,
+  answers: Answers,
+  signal: AbortSignal,
+): Promise<number | undefined> {
   try {
-    if (!(await answerAll(task, answers))) {
+    if (!(await answerAll(task, answers, signal))) {
       await answers.keep();
       return undefined;
     }
@@ -118,21 +126,19 @@ async function finishAnswers(path: string, task: Task, answers: Answers): Promis
 }
 
 /** Adds the answers that are not there yet; resolves to false when interrupted. */
-async function answerAll(task: Task, answers: Answers): Promise<boolean> {
+async function answerAll(task: Task, answers: Answers, signal: AbortSignal): Promise<boolean> {
   const total = task.sources.length;
   let { done } = answers;
   if (done > 0) say(`beit: going on after ${done} of ${total} pictures`);
-  return interruptible(async (signal) => {
-    for await (const row of predictionsOf(task, done)) {
-      if (signal.aborted) {
-        say(`beit: interrupted after ${done} of ${total} pictures; the same command goes on from there`);
-        return false;
-      }
-      await answers.add(row);
-      done++;
+  for await (const row of predictionsOf(task, done)) {
+    if (signal.aborted) {
+      say(`beit: interrupted after ${done} of ${total} pictures; the same command goes on from there`);
+      return false;
     }
-    return true;
-  });
+    await answers.add(row);
+    done++;
+  }
+  return true;
 }
 
 /** Puts all answers into the file in its format; resolves to how many are errors. */
