@@ -1,5 +1,6 @@
 // What the service bears: node bench/server.mjs [--seconds N] [--requests N]
-// Throughput against the bulk rate, refusals at ten times the load, memory over many requests, recovery.
+// Throughput against the bulk rate, refusals at ten times the load (beside those of a bare server, which with the clients on
+// the same cores are far from free), memory over many requests, recovery.
 import { spawn } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { readdir, readFile } from "node:fs/promises";
@@ -40,6 +41,17 @@ async function startServer() {
     return new Promise((resolve) => child.on("exit", resolve));
   };
   return { url, residentMb, stop };
+}
+
+/** What the same clients get of a server that only refuses. */
+async function bareRefusals(pictures, amount) {
+  const child = spawn(process.execPath, [new URL("refusing-server.mjs", import.meta.url).pathname]);
+  const port = await new Promise((resolve) => child.stdout.once("data", (part) => resolve(Number(part))));
+  try {
+    return await load(`http://127.0.0.1:${port}`, pictures, { clients: OVERLOAD * CLIENTS, amount });
+  } finally {
+    child.kill();
+  }
 }
 
 async function demoPictures() {
@@ -114,8 +126,10 @@ try {
     describe(await load(server.url, pictures, { clients: CLIENTS, duration: seconds })),
   );
   const before = server.residentMb();
-  if (requests > 0)
+  if (requests > 0) {
     say(`${requests} requests`, describe(await load(server.url, pictures, { clients, amount: requests })));
+    say(`${requests} requests to a bare server`, describe(await bareRefusals(pictures, requests)));
+  }
   say("resident memory before and after, MB", `${before.toFixed(0)}, ${server.residentMb().toFixed(0)}`);
 } finally {
   await server.stop();
