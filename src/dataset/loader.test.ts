@@ -217,6 +217,25 @@ describe("tokenizer view", () => {
   });
 });
 
+/** A recipe for bare faces of the source "studio", all of them to be painted unless said otherwise. */
+const painting = (over: object = {}) => {
+  const face = {
+    leftEye: [0.35, 0.4],
+    rightEye: [0.65, 0.4],
+    noseTip: [0.5, 0.55],
+    mouth: [0.5, 0.7],
+    chin: [0.5, 0.9],
+  };
+  return JSON.stringify({
+    maskLabel: "masked",
+    bareLabel: "bare",
+    paintProbability: 1,
+    occludeProbability: 0,
+    geometries: { studio: { ...face, leftCheek: [0.2, 0.6], rightCheek: [0.8, 0.6], spread: 0 } },
+    ...over,
+  });
+};
+
 describe("what changes a picture on its way", () => {
   test("erasing leaves the rest of the normalised input alone", async () => {
     const list = [await solid("erase.png", [255, 255, 255])];
@@ -230,21 +249,7 @@ describe("what changes a picture on its way", () => {
   });
 
   test("painting a mask changes the label the batch gives", async () => {
-    const face = {
-      leftEye: [0.35, 0.4],
-      rightEye: [0.65, 0.4],
-      noseTip: [0.5, 0.55],
-      mouth: [0.5, 0.7],
-      chin: [0.5, 0.9],
-    };
-    const recipe = {
-      maskLabel: "masked",
-      bareLabel: "bare",
-      paintProbability: 1,
-      occludeProbability: 0,
-      geometries: { studio: { ...face, leftCheek: [0.2, 0.6], rightCheek: [0.8, 0.6], spread: 0 } },
-    };
-    const occlusion = parseOcclusion(JSON.stringify(recipe), ["bare", "masked"], "recipe.json");
+    const occlusion = parseOcclusion(painting(), { classes: ["bare", "masked"] }, "recipe.json");
     const bare = { ...(await solid("bare.png", [200, 150, 120])), label: 0 };
     const list = [
       { ...bare, attributes: { source: "studio" } },
@@ -256,6 +261,29 @@ describe("what changes a picture on its way", () => {
     expect(batch!.labels).toEqual(Int32Array.of(1, 0));
     expect(batch!.pixels.slice(0, LENGTH)).not.toEqual(plain!.pixels.slice(0, LENGTH));
     expect(batch!.pixels.slice(LENGTH)).toEqual(plain!.pixels.slice(LENGTH));
+  });
+
+  test("scenes lie behind faces made small, whichever worker reads them; one that cannot be read is left out", async () => {
+    const red = { ...(await solid("red.png", [250, 0, 0])), attributes: { source: "street" } };
+    const broken = { ...(await write("torn.png", new Uint8Array(5))), attributes: { source: "street" } };
+    const faces = await Promise.all([0, 1, 2, 3].map((i) => solid(`face-${i}.png`, [0, 90, 90 + i])));
+    const list = [red, broken, ...faces.map((face) => ({ ...face, attributes: { source: "studio" } }))];
+    const grounds = { sources: ["street"], upper: 0.5 };
+    const zoomOut = { probability: 1, maxScale: 4, smallestFace: 0.1, portrait: 0, grounds };
+    const recipe = painting({ paintProbability: 0, zoomOut });
+    const occlusion = parseOcclusion(recipe, { classes: ["bare", "masked"], samples: list }, "recipe.json");
+    expect(occlusion.scenes).toEqual([red.path, broken.path]);
+    const plans = Array.from({ length: 8 }, (_, epoch) => ({ epoch, first: 0, indices: Int32Array.of(2, 3, 4, 5) }));
+    const [here, elsewhere] = [
+      await collect(await open({ samples: list, occlusion, workers: 0 }), plans),
+      await collect(await open({ samples: list, occlusion, workers: 2 }), plans),
+    ];
+    expect(elsewhere).toEqual(here);
+    const reds = here.flatMap(({ pixels }) =>
+      [0, 1, 2, 3].map((row) => pixels.subarray(row * LENGTH, row * LENGTH + LENGTH / 3).some((value) => value > 0.9)),
+    );
+    expect(reds.filter(Boolean).length).toBeGreaterThan(8); // of 32
+    expect(reds.filter(Boolean).length).toBeLessThan(28);
   });
 });
 

@@ -31,6 +31,15 @@ const zoomOutRecipe = z.strictObject({
   smallestFace: z.number().min(0).max(1),
   /** Of a larger picture to be one of head and shoulders, with painted clothes, instead of a frame round the picture. */
   portrait: probability.default(0),
+  /** Photographs of scenes to lie behind about half of them, else the ground is made up. */
+  grounds: z
+    .strictObject({
+      /** Values of the attribute `source`. */
+      sources: z.array(z.string()).min(1),
+      /** Share of their height, from above, that shows surroundings rather than people. */
+      upper: z.number().gt(0).max(1),
+    })
+    .optional(),
 });
 
 /** The recipe file: which pictures get a painted mask (and its label), which get something else in front of the face. */
@@ -59,15 +68,24 @@ export interface Occlusion {
   readonly recipe: OcclusionRecipe;
   readonly mask: number;
   readonly bare: number;
+  /** Files of scenes whose upper part may lie behind faces made small. */
+  readonly scenes: readonly string[];
 }
+
+const MOST_SCENES = 400; // each reader keeps its strips of them, some 20 MB
 
 /**
  * Read a recipe from its JSON text for a data set's classes.
+ * @param samples the training pictures, among which the scenes are
  * @param name of the file, for messages
  * @throws BeitError `recipe/invalid` (not JSON, or a field missing, unknown or out of range; the field is named) and
  *   `recipe/unknown-class` (a label the data set does not have).
  */
-export function parseOcclusion(text: string, classes: readonly string[], name: string): Occlusion {
+export function parseOcclusion(
+  text: string,
+  { classes, samples = [] }: { classes: readonly string[]; samples?: readonly Pick<Sample, "path" | "attributes">[] },
+  name: string,
+): Occlusion {
   const recipe = readRecipe(text, name);
   const index = (label: string) => {
     const found = classes.indexOf(label);
@@ -75,7 +93,15 @@ export function parseOcclusion(text: string, classes: readonly string[], name: s
     const message = `${name}: the class ${label} is not one of the data set's: ${classes.join(", ")}`;
     throw new BeitError("recipe/unknown-class", message);
   };
-  return { recipe, mask: index(recipe.maskLabel), bare: index(recipe.bareLabel) };
+  return { recipe, mask: index(recipe.maskLabel), bare: index(recipe.bareLabel), scenes: scenesOf(recipe, samples) };
+}
+
+/** Scenes spread evenly over the pictures of their sources. */
+function scenesOf({ zoomOut }: OcclusionRecipe, samples: readonly Pick<Sample, "path" | "attributes">[]): string[] {
+  const sources = new Set(zoomOut?.grounds?.sources);
+  const paths = samples.filter(({ attributes }) => sources.has(attributes.source ?? "")).map(({ path }) => path);
+  const count = Math.min(paths.length, MOST_SCENES);
+  return Array.from({ length: count }, (_, i) => paths[Math.floor((i * paths.length) / count)]!);
 }
 
 function readRecipe(text: string, name: string): OcclusionRecipe {
@@ -95,6 +121,7 @@ function readRecipe(text: string, name: string): OcclusionRecipe {
  * Perhaps paint a mask onto a bare face (its label becomes the mask's) or something else in front of a face (its label
  * stays), and perhaps step back from it. An unlabelled picture whose face is known counts as a bare face, so its label
  * becomes the bare one. Comes after decoding and before every other augmentation.
+ * @param grounds the upper parts of the recipe's scenes
  * @returns the picture (the same object when nothing was done) and its label
  */
 export function occlude(
@@ -102,12 +129,13 @@ export function occlude(
   sample: Pick<Sample, "id" | "label" | "attributes">,
   occlusion: Occlusion,
   random: Random,
+  grounds: readonly Pixels[] = [],
 ): { pixels: Pixels; label: number } {
   const geometry = faceOf(sample, occlusion.recipe);
   if (!geometry) return { pixels, label: sample.label };
   const label = sample.label < 0 ? occlusion.bare : sample.label;
   const painted = paint(pixels, label, geometry, occlusion, random);
-  return { ...painted, pixels: stepBack(painted.pixels, geometry, occlusion.recipe, random) };
+  return { ...painted, pixels: stepBack(painted.pixels, geometry, occlusion.recipe, random, grounds) };
 }
 
 function paint(pixels: Pixels, label: number, face: FaceGeometry, occlusion: Occlusion, random: Random) {
@@ -122,13 +150,19 @@ function paint(pixels: Pixels, label: number, face: FaceGeometry, occlusion: Occ
   return { pixels: paintOccluder(pixels, face, random, label === mask ? "upper" : "anywhere"), label };
 }
 
-function stepBack(pixels: Pixels, face: FaceGeometry, { zoomOut: zoom }: OcclusionRecipe, random: Random): Pixels {
+function stepBack(
+  pixels: Pixels,
+  face: FaceGeometry,
+  { zoomOut: zoom }: OcclusionRecipe,
+  random: Random,
+  grounds: readonly Pixels[],
+): Pixels {
   if (!zoom || random.uniform() >= zoom.probability) return pixels;
   const share = face.rightCheek[0] - face.leftCheek[0];
   const maxScale = Math.min(zoom.maxScale, share / zoom.smallestFace);
   return random.uniform() < zoom.portrait
-    ? portrait(pixels, face, random, { maxScale })
-    : zoomOut(pixels, random, { maxScale });
+    ? portrait(pixels, face, random, { maxScale, grounds })
+    : zoomOut(pixels, random, { maxScale, grounds });
 }
 
 function faceOf(sample: Pick<Sample, "id" | "attributes">, recipe: OcclusionRecipe): FaceGeometry | undefined {

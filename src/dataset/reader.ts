@@ -2,6 +2,7 @@ import { type AugmentRecipe, augment, augmentViews } from "../image/augment.ts";
 import type { Filter } from "../image/filters.ts";
 import { randomErasing } from "../image/noise.ts";
 import { type ImageProcessor, preprocess } from "../image/processor.ts";
+import { upperPart } from "../image/zoom-out.ts";
 import { decodeImage } from "../platform/decode.ts";
 import { BeitError } from "../platform/errors.ts";
 import { readFile } from "../platform/files.ts";
@@ -76,16 +77,18 @@ const CONCURRENT = 3; // reading, and all but small JPEG files' decoding, runs o
  * the data per epoch no rule hits more often.
  */
 export function createReader(options: ReaderOptions): (items: readonly ReadItem[]) => Promise<ReadResult> {
-  const decode = cachedDecode(options.cacheBytes);
+  const decodeOnce = cachedDecode(options.cacheBytes);
   const desk = createDesk(CONCURRENT);
+  const reading = readGrounds(options.occlusion);
   return async (items) => {
+    const grounds = await reading;
     const failures: ReadResult["failures"] = [];
     let cached = 0;
     const read = async (item: ReadItem) => {
       try {
-        const picture = await decode(item.path);
+        const picture = await decodeOnce(item.path);
         if (picture.cached) cached++;
-        prepare(picture.pixels, item, options);
+        prepare(picture.pixels, item, options, grounds);
       } catch (error) {
         blank(item.place, options);
         failures.push({ place: item.place, ...describe(error, item.path) });
@@ -96,11 +99,22 @@ export function createReader(options: ReaderOptions): (items: readonly ReadItem[
   };
 }
 
-function prepare(decoded: Pixels, item: ReadItem, options: ReaderOptions): void {
+/** The upper parts of scenes. One that cannot be read is left out: it is told where it is trained on. */
+async function readGrounds(occlusion: Occlusion | undefined): Promise<Pixels[]> {
+  const grounds: Pixels[] = [];
+  const upper = occlusion?.recipe.zoomOut?.grounds?.upper ?? 1;
+  for (const path of occlusion?.scenes ?? []) {
+    const pixels = await decode(path).catch(() => undefined);
+    if (pixels) grounds.push(upperPart(pixels, upper));
+  }
+  return grounds;
+}
+
+function prepare(decoded: Pixels, item: ReadItem, options: ReaderOptions, grounds: readonly Pixels[]): void {
   const { rings, occlusion } = options;
   const stream = (use: string) => random(options.seed, item.epoch, item.id, item.position, use);
   const seen = occlusion
-    ? occlude(decoded, item, occlusion, stream("occlude"))
+    ? occlude(decoded, item, occlusion, stream("occlude"), grounds)
     : { pixels: decoded, label: item.label };
   const targets = targetsOf(options);
   const views = options.augment ? augmented(seen.pixels, options.augment, stream("augment"), options) : undefined;
@@ -155,11 +169,12 @@ function describe(error: unknown, path: string): { code: string; message: string
   };
 }
 
+const decode = async (path: string): Promise<Pixels> => decodeImage(await readFile(path), path);
+
 /** Decodes a picture once, also when two ask for it at a time. */
 function cachedDecode(cacheBytes: number): (path: string) => Promise<{ pixels: Pixels; cached: boolean }> {
   const kept = new Map<string, Promise<Pixels>>();
   let free = cacheBytes;
-  const decode = async (path: string) => decodeImage(await readFile(path), path);
   return async (path) => {
     const known = kept.get(path);
     if (known) return { pixels: await known, cached: true };

@@ -39,7 +39,7 @@ test("the face stays in view, smaller, without the corners of its picture", () =
   const ground = { width: 1, height: 1, data: new Uint8Array(3) };
   let cut = 0;
   for (let seed = 0; seed < 40; seed++) {
-    const out = portrait(chart(90, 90), face, random(seed), { maxScale: 3, background: ground });
+    const out = portrait(chart(90, 90), face, random(seed), { maxScale: 3, grounds: [ground] });
     expect(out.data.length).toBe(out.width * out.height * 3);
     expect(out.width).toBeLessThanOrEqual(256);
     const { red, green } = found(out);
@@ -56,7 +56,7 @@ test("clothes fill the lower edge below the face", () => {
   const black = { width: 1, height: 1, data: new Uint8Array(3) };
   let [grounds, clothed] = [0, 0];
   for (let seed = 0; seed < 60; seed++) {
-    const out = portrait(chart(80, 80), face, random(seed), { maxScale: 3, background: black });
+    const out = portrait(chart(80, 80), face, random(seed), { maxScale: 3, grounds: [black] });
     const brightness = (x: number, y: number) => {
       const at = (y * out.width + x) * 3;
       return out.data[at]! + out.data[at + 1]! + out.data[at + 2]!;

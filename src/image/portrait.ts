@@ -18,7 +18,7 @@ type Scene = Pixels & { readonly random: Random };
 
 /**
  * Step back from a tight picture of a face until head and shoulders are seen: the face, cut out softly along the head,
- * over a neck, clothes and hair that are made up, before a made-up ground. The face is 1/s as large, ln s uniform in
+ * over a neck, clothes and hair that are made up, before a made-up ground or strips of photographs. The face is 1/s as large, ln s uniform in
  * [ln 1.3, ln maxScale], in the upper half of the picture.
  * @returns a picture of about the same aspect (H W C, 0–255)
  */

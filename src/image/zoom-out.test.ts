@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Pixels } from "../tensor/pixels.ts";
 import { random } from "../tensor/random.ts";
-import { zoomOut } from "./zoom-out.ts";
+import { emptyScene, upperPart, zoomOut } from "./zoom-out.ts";
 
 /** A picture of one grey. */
 const flat = (width: number, height: number, level: number): Pixels => ({
@@ -37,13 +37,42 @@ test("a picture of one colour over itself stays that colour, and is always there
   expect(Math.min(...greys)).toBeGreaterThan(0.06); // the picture's inside at least: 1 / 2.5² less a soft seam
 });
 
-test("a background lies behind the picture", () => {
-  const seen = Array.from({ length: 40 }, (_, seed) => {
-    const options = { maxScale: 2.5, background: flat(50, 30, 200) };
+test("strips of photographs lie behind about half of the pictures", () => {
+  const seen = Array.from({ length: 200 }, (_, seed) => {
+    const options = { maxScale: 2.5, grounds: [flat(50, 30, 200)] };
     const { data } = zoomOut(flat(40, 40, 10), random(seed), options);
-    return data.some((value) => value === 200);
+    return data.filter((value) => value === 200).length > 0.1 * data.length;
   });
-  expect(seen.filter(Boolean).length).toBeGreaterThan(20);
+  expect(seen.filter(Boolean).length).toBeGreaterThan(80);
+  expect(seen.filter(Boolean).length).toBeLessThan(150);
+});
+
+test("strips run into their mirror images and fill the whole ground", () => {
+  const strip = {
+    width: 30,
+    height: 12,
+    data: Uint8Array.from({ length: 30 * 12 * 3 }, (_, i) => 100 + ((i / 90) | 0)),
+  };
+  let real = 0;
+  for (let seed = 0; seed < 60; seed++) {
+    const options = { maxScale: 4, grounds: [strip], mirrors: false };
+    const { scene } = emptyScene(flat(40, 40, 10), random(seed), 4, [0.5, 1], options);
+    const column = Array.from({ length: scene.height }, (_, y) => scene.data[y * scene.width * 3]!);
+    if (column[0] !== 100 || !column.every((value) => value >= 100 && value < 112)) continue; // soft or mottled
+    real++;
+    const jumps = column.slice(1).map((value, y) => Math.abs(value - column[y]!));
+    expect(Math.max(...jumps)).toBeLessThanOrEqual(1); // from row to row of the strip, down and up again
+    expect(column.indexOf(111)).toBeLessThan(Math.round(12 * (scene.width / 30) * 1.6));
+    expect(column.lastIndexOf(111)).toBeGreaterThan(column.indexOf(111));
+  }
+  expect(real).toBeGreaterThan(20);
+});
+
+test("the upper part of a picture is its first rows, one at least", () => {
+  const picture = { width: 2, height: 5, data: Uint8Array.from({ length: 30 }, (_, i) => i) };
+  expect(upperPart(picture, 0.5)).toEqual({ width: 2, height: 2, data: picture.data.slice(0, 12) });
+  expect(upperPart(picture, 0.1).height).toBe(1);
+  expect(upperPart(picture, 1)).toEqual(picture);
 });
 
 test("the same stream gives the same picture", () => {
@@ -57,7 +86,10 @@ test.each([
   [3, 2],
 ])("a picture of %i × %i px is safe", (width, height) => {
   for (let seed = 0; seed < 30; seed++) {
-    const out = zoomOut(flat(width, height, 5), random(seed), { maxScale: 8, background: flat(1, 1, 7) });
+    const out = zoomOut(flat(width, height, 5), random(seed), {
+      maxScale: 8,
+      grounds: [flat(1, 1, 7), flat(400, 2, 7)],
+    });
     expect(out.data.length).toBe(out.width * out.height * 3);
   }
 });

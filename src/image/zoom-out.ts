@@ -8,16 +8,16 @@ export interface ZoomOut {
   readonly maxScale: number;
   /** Longest side in pixels the canvas may grow to; beyond, the picture is shrunk instead. 256 by default. */
   readonly longSide?: number;
-  /** Another picture to lie behind, stretched over the canvas and softened; else the surroundings are made up. */
-  readonly background?: Pixels;
+  /** Strips of photographs that may lie behind, see {@link upperPart}; none: the surroundings are made up. */
+  readonly grounds?: readonly Pixels[] | undefined;
   /** Whether the surroundings may be the picture's own mirror image; true by default. */
   readonly mirrors?: boolean;
 }
 
 /**
  * Step back from a tight picture: it becomes a part, 1/s wide and high with ln s uniform in [0, ln maxScale], of a larger
- * one, at a random place (rather above the middle, as heads are), over its own mirrored edges, a soft enlargement of itself
- * or of `background`, or a plain, mottled ground. The seam is sometimes softened.
+ * one, at a random place (rather above the middle, as heads are), over its own mirrored edges, a soft enlargement of itself,
+ * a plain, mottled ground, or strips of photographs. The seam is sometimes softened.
  * @returns a picture of the same aspect (H W C, 0–255)
  */
 export function zoomOut(pixels: Pixels, random: Random, options: ZoomOut): Pixels {
@@ -63,16 +63,50 @@ export function emptyScene(
 type Ground = (data: Uint8Array, width: number, height: number) => void;
 
 function surroundings(random: Random, inner: Pixels, left: number, top: number, options: ZoomOut): Ground {
-  const { background, mirrors = true } = options;
-  const soft = background ?? inner;
-  const cells = background ? 4 + random.integer(28) : 2 + random.integer(7);
+  const { grounds = [], mirrors = true } = options;
+  const cells = 2 + random.integer(7);
   const near = left + top < 0.35 * (inner.width + inner.height); // further out, mirrors show whole faces
   const mottled = mottle(random);
   return pick(random, [
-    [near && mirrors && !background ? 4 : 0, (data, width, height) => mirror(data, width, height, inner, left, top)],
-    [background ? 6 : 3, (data, width, height) => stretch(data, width, height, shrink(soft, cells, cells))],
+    [near && mirrors ? 4 : 0, (data, width, height) => mirror(data, width, height, inner, left, top)],
+    [3, (data, width, height) => stretch(data, width, height, shrink(inner, cells, cells))],
     [3, mottled],
+    [grounds.length > 0 ? 10 : 0, (data, width, height) => pile(data, width, height, grounds, random)],
   ]);
+}
+
+/** The upper part of a picture, `share` of its height: of a scene with people it shows walls, sky, leaves, hardly a face. */
+export function upperPart({ width, height, data }: Pixels, share: number): Pixels {
+  const rows = Math.max(1, Math.floor(height * share));
+  return { width, height: rows, data: data.slice(0, rows * width * 3) };
+}
+
+const LARGEST = 1.6; // times as wide as the canvas: a strip is not to be seen whole each time
+
+/** Strips one below the other until the canvas is full, each with its own mirror image below it, so that no edge is seen. */
+function pile(data: Uint8Array, width: number, height: number, strips: readonly Pixels[], random: Random): void {
+  for (let y = 0; y < height; ) {
+    const strip = strips[random.integer(strips.length)]!;
+    const zoom = (width / strip.width) * random.uniform(1, LARGEST);
+    const x = random.uniform() * (strip.width - width / zoom);
+    const flipped = random.uniform() < 0.5;
+    const columns = Array.from({ length: width }, (_, i) => {
+      const column = Math.min(strip.width - 1, Math.floor(x + i / zoom));
+      return (flipped ? strip.width - 1 - column : column) * 3;
+    });
+    const half = Math.max(1, Math.round(strip.height * zoom));
+    const end = Math.min(height, y + 2 * half);
+    for (let row = 0; y < end; row++, y++) {
+      const line =
+        Math.min(strip.height - 1, Math.floor((row < half ? row : 2 * half - 1 - row) / zoom)) * strip.width * 3;
+      for (let i = 0, to = y * width * 3; i < width; i++, to += 3) {
+        const from = line + columns[i]!;
+        data[to] = strip.data[from]!;
+        data[to + 1] = strip.data[from + 1]!;
+        data[to + 2] = strip.data[from + 2]!;
+      }
+    }
+  }
 }
 
 /** The picture repeated in mirrors beyond its edges. */

@@ -70,7 +70,7 @@ export async function openTrainingData(root: string, recipe: Recipe): Promise<Tr
     validation: validation.samples,
     weights,
     epochLength,
-    occlusion: painting ? parseOcclusion(painting, train.classes, recipe.occlusion!) : undefined,
+    occlusion: painting ? parseOcclusion(painting, { classes: train.classes, samples }, recipe.occlusion!) : undefined,
     fingerprint: digest(JSON.stringify([samples.map(told), validation.samples.map(told)]), painting ?? ""),
   };
 }
