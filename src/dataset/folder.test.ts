@@ -247,6 +247,17 @@ describe("metadata in the root", () => {
     await expect(openDataset(root)).rejects.toMatchObject({ code, message: expect.stringMatching(message) });
   });
 
+  test("a column that is there twice is refused; nameless ones are not read", async () => {
+    await write({ "manifest.csv": "file_name,label,label\ntrain/1.jpg,mask,bare\n" });
+    await expect(openDataset(root)).rejects.toMatchObject({
+      code: "dataset/bad-metadata",
+      message: expect.stringMatching(/manifest.csv: two columns are called "label"; rename one$/),
+    });
+    await write({ "manifest.csv": "file_name,label,,\ntrain/1.jpg,mask,,\n" });
+    const { samples } = await openDataset(root, { classes: ["mask", "bare"] });
+    expect(samples.map(({ id, attributes }) => [id, attributes])).toEqual([["train/1.jpg", { split: "train" }]]);
+  });
+
   test("a file without file_name, or JSON lines that are none, are refused", async () => {
     await write({ "manifest.csv": "path,label\na.jpg,b\n" });
     await expect(openDataset(root)).rejects.toMatchObject({

@@ -80,12 +80,25 @@ export async function readMetadata(place: MetadataPlace): Promise<{ entries: Ent
 
 function parseCsv(text: string, file: string): Record<string, string>[] {
   try {
-    return parse(text, { columns: true, skip_empty_lines: true, trim: true });
+    return parse(text, {
+      columns: (names: string[]) => columnsOf(names, file),
+      skip_empty_lines: true,
+      trim: true,
+    });
   } catch (error) {
+    if (error instanceof BeitError) throw error;
     const { message, lines } = error as CsvError & { lines?: number };
     const where = lines === undefined ? file : `${file}: line ${lines}`;
     throw new BeitError("dataset/bad-metadata", `${where}: is not valid CSV: ${message}`, { cause: error });
   }
+}
+
+/** The names of columns; nameless ones, as spreadsheets leave at the end, are not read. Of two alike the last would win unseen. */
+function columnsOf(names: readonly string[], file: string): (string | undefined)[] {
+  const seen = new Set<string>();
+  const twice = names.find((name) => name !== "" && seen.size === seen.add(name).size);
+  if (twice === undefined) return names.map((name) => name || undefined);
+  throw new BeitError("dataset/bad-metadata", `${file}: two columns are called ${JSON.stringify(twice)}; rename one`);
 }
 
 function parseJsonLines(text: string, file: string): Record<string, string>[] {
