@@ -19,6 +19,13 @@ export interface ListenOptions {
   readonly idleTimeoutMs: number;
 }
 
+/**
+ * Answers a request.
+ * @param settled resolves at once, or while a crowd of connections is coming in when each of their requests has had its
+ *   turn, 100 ms at most: what takes long is to wait for it, so that refusals do not.
+ */
+export type Fetch = (request: Request, settled: () => Promise<void>) => Response | Promise<Response>;
+
 /** A listening HTTP/1.1 server. */
 export interface HttpServer {
   /** `http://HOST:PORT` */
@@ -38,14 +45,11 @@ const MAX_CONNECTIONS = 4096;
  * fifth less of this thread for an answer.
  * @throws BeitError `server/cannot-listen`
  */
-export async function listen(
-  fetch: (request: Request) => Response | Promise<Response>,
-  options: ListenOptions,
-): Promise<HttpServer> {
+export async function listen(fetch: Fetch, options: ListenOptions): Promise<HttpServer> {
   const arrivals = createArrivals();
   const listener = getRequestListener(async (request) => {
     await arrivals.turn();
-    return fetch(request);
+    return fetch(request, arrivals.settled);
   });
   const server = createServer(
     {
@@ -71,7 +75,11 @@ interface Arrivals {
   note(): void;
   /** Resolves at once, or in its turn while connections are coming. */
   turn(): Promise<void>;
+  /** See {@link Fetch}. */
+  settled(): Promise<void>;
 }
+
+const SETTLE_MS = 100;
 
 /**
  * Works on one request for each connection while a crowd is coming in, and on all as soon as a turn of the event loop
@@ -81,22 +89,42 @@ interface Arrivals {
 function createArrivals(): Arrivals {
   let hasCome = false; // a connection, in this turn of the loop
   let isComing = false; // the crowd: from its first connection until a turn without one
+  let isSettled = true; // and all of its requests have had their turn
   let waiting: (() => void)[] = [];
+  const later: (() => void)[] = [];
+  let patience: NodeJS.Timeout | undefined;
   function next(): void {
     [hasCome, isComing] = [false, hasCome];
     const ready = isComing ? waiting.splice(0, 1) : waiting;
     if (isComing) setImmediate(next);
     else waiting = [];
     for (const resolve of ready) setImmediate(resolve); // one after the other: the first need not wait for the last
+    if (!isComing) setImmediate(settle);
+  }
+  function settle(): void {
+    if (isComing) return; // another crowd
+    isSettled = true;
+    goOn();
+  }
+  function goOn(): void {
+    clearTimeout(patience);
+    patience = undefined;
+    for (const resolve of later.splice(0)) setImmediate(resolve);
   }
   return {
     note() {
       hasCome = true;
       if (isComing) return;
       isComing = true;
+      isSettled = false;
       setImmediate(next);
     },
     turn: () => (isComing ? new Promise((resolve) => waiting.push(resolve)) : Promise.resolve()),
+    settled() {
+      if (isSettled) return Promise.resolve();
+      patience ??= setTimeout(goOn, SETTLE_MS);
+      return new Promise((resolve) => later.push(resolve));
+    },
   };
 }
 

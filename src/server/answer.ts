@@ -41,7 +41,12 @@ export async function answerPictures<Row>(
     c.set("model", model);
     c.set("batcher", runner.batcher);
     if (asked.label !== undefined) requireLabel(asked.label, runner.info.config);
-    runner.batcher.requireRoom(1); // before the body is read: a full house says so at once
+    const leave = runner.batcher.reserve(); // before the body is read: a full house says so at once, to all of a crowd
+    try {
+      await c.env.settled?.();
+    } finally {
+      leave(); // a body that is slow to come keeps no place
+    }
     const hold = budget.open();
     try {
       const uploads = await parse(await readBody(c.req.raw, { limits, clock, hold }));

@@ -28,8 +28,11 @@ import type { RequestState, Services } from "./services.ts";
 
 type App = OpenAPIHono<RequestState>;
 
+/** Answers a request; `settled` as the port gives it, see `Fetch`. */
+export type AppFetch = (request: Request, settled?: () => Promise<void>) => Promise<Response>;
+
 /** The service as a function from Request to Response; it knows of no port. */
-export function createApp(services: Services): { fetch(request: Request): Promise<Response> } {
+export function createApp(services: Services): { readonly fetch: AppFetch } {
   const app: App = new OpenAPIHono<RequestState>({
     defaultHook: (result) => {
       if (!result.success) throw invalid(result.error);
@@ -54,7 +57,7 @@ export function createApp(services: Services): { fetch(request: Request): Promis
   if (site) for (const path of PAGE_PATHS) app.get(path, (c) => answerFile(c, site));
   for (const { method, path } of app.routes) if (method !== "ALL") routes.add(path);
   for (const path of routes) refuseOtherMethods(app, path);
-  return { fetch: async (request) => app.fetch(request) };
+  return { fetch: async (request, settled) => app.fetch(request, settled ? { settled } : {}) };
 }
 
 function addInference(app: App, services: Services): void {

@@ -133,8 +133,20 @@ describe("createBatcher", () => {
     void batcher.submit([..."ijk"]);
     expect(await code(batcher.submit([..."lmno"]))).toBe("server/queue-full");
     expect(batcher.waiting).toBe(3);
-    expect(() => batcher.requireRoom(3)).not.toThrow();
-    expect(() => batcher.requireRoom(4)).toThrow("3 pictures are waiting, the limit is 6");
+    await batches[0]!.finish();
+  });
+
+  it("keeps a place for an item that is still on its way", async () => {
+    const { batcher, batches } = bench();
+    for (const items of ["abcd", "efgh", "ijk"]) void batcher.submit([...items]); // three wait, of six
+    const places = [batcher.reserve(), batcher.reserve(), batcher.reserve()];
+    expect(() => batcher.reserve()).toThrow("6 pictures are waiting, the limit is 6");
+    expect(await code(batcher.submit(["z"]))).toBe("server/queue-full");
+    places[0]!();
+    places[0]!(); // given back once
+    void batcher.submit(["l"]);
+    expect(await code(batcher.submit(["z"]))).toBe("server/queue-full");
+    expect(batcher.waiting).toBe(4);
     await batches[0]!.finish();
   });
 

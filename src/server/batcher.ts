@@ -42,8 +42,11 @@ export interface Batcher<Item, Result> {
   readonly waiting: number;
   /** Milliseconds until an item submitted now would be answered, by what recent batches took. */
   readonly expectedMs: number;
-  /** @throws BeitError `server/queue-full` where so many items would be refused now */
-  requireRoom(count: number): void;
+  /**
+   * Keeps a place in the queue until the returned function is called.
+   * @throws BeitError `server/queue-full`
+   */
+  reserve(): () => void;
 }
 
 interface Submission<Result> {
@@ -68,6 +71,7 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   let itemsAtWork = 0;
   let itemMs = 0;
   let disarm: (() => void) | undefined;
+  let reserved = 0;
 
   /** Starts what may start: full batches up to one ready behind each worker, smaller ones when their window is over. */
   function pump(): void {
@@ -107,9 +111,20 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
   }
 
   function requireRoom(count: number): void {
-    if (queue.length + count <= maxQueue) return;
-    const message = `${queue.length} pictures are waiting, the limit is ${maxQueue}: try again later`;
+    const waiting = queue.length + reserved;
+    if (waiting + count <= maxQueue) return;
+    const message = `${waiting} pictures are waiting, the limit is ${maxQueue}: try again later`;
     throw new BeitError("server/queue-full", message);
+  }
+
+  function reserve(): () => void {
+    requireRoom(1);
+    reserved++;
+    let isHeld = true;
+    return () => {
+      if (isHeld) reserved--;
+      isHeld = false;
+    };
   }
 
   function leave(submission: Submission<Result>): void {
@@ -154,12 +169,12 @@ export function createBatcher<Item, Result>(options: BatcherOptions<Item, Result
 
   return {
     submit,
-    requireRoom,
+    reserve,
     get waiting() {
       return queue.length;
     },
     get expectedMs() {
-      return (queue.length + itemsAtWork + 1) * itemMs;
+      return (queue.length + reserved + itemsAtWork + 1) * itemMs;
     },
   };
 }

@@ -14,7 +14,7 @@ function shelf(maxBytes: number, open?: (name: string, purpose: Purpose) => void
       const info = { parameters: 1 } as ModelInfo;
       const runner = (): Runner => ({
         info,
-        batcher: { submit: async () => [], requireRoom: () => undefined, waiting: 0, expectedMs: 0 },
+        batcher: { submit: async () => [], reserve: () => () => undefined, waiting: 0, expectedMs: 0 },
         close: async () => void diary.push(`close ${name}`),
       });
       const start = async () => {

@@ -1,7 +1,7 @@
 import type { Precision } from "../evaluate/quantized.ts";
 import { BeitError } from "../platform/errors.ts";
 import type { LogEntry } from "../platform/log.ts";
-import { createApp } from "./app.ts";
+import { type AppFetch, createApp } from "./app.ts";
 import { createBudget } from "./body.ts";
 import { systemClock } from "./clock.ts";
 import { defaultLimits, type Limits } from "./limits.ts";
@@ -28,7 +28,7 @@ export interface ServiceOptions {
 
 /** A service without a port. */
 export interface Service {
-  fetch(request: Request): Promise<Response>;
+  readonly fetch: AppFetch;
   readonly models: Models;
   readonly limits: Limits;
   /** From now on it says that it is not ready, and its answers close their connections. */

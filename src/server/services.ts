@@ -33,6 +33,10 @@ export interface Access {
 
 /** What a request carries through the middleware. */
 export interface RequestState {
+  Bindings: {
+    /** See {@link Fetch}. */
+    settled?: () => Promise<void>;
+  };
   Variables: {
     requestId: string;
     /** Time on the clock when it came. */

@@ -1,6 +1,6 @@
 import { connect } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type HttpServer, listen } from "../../src/platform/http.ts";
+import { type Fetch, type HttpServer, listen } from "../../src/platform/http.ts";
 import type { Service } from "../../src/server/service.ts";
 import { jpeg } from "../cli/run.ts";
 import { serviceOf, writeModels } from "./service.ts";
@@ -122,16 +122,31 @@ function block(ms: number): void {
 }
 
 describe("a crowd of clients that ask again at once", () => {
+  const crowdedServer = (fetch: Fetch) =>
+    listen(fetch, {
+      host: "127.0.0.1",
+      port: 0,
+      headersTimeoutMs: 3000,
+      requestTimeoutMs: 8000,
+      idleTimeoutMs: 20_000,
+    });
+
+  /** One request over a connection of its own. */
+  const askOnce = ({ url }: HttpServer) =>
+    new Promise<void>((resolve, reject) => {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
+      socket.on("error", reject);
+      socket.once("data", () => socket.end(resolve));
+      socket.write("GET / HTTP/1.1\r\nHost: beit.test\r\n\r\n");
+    });
+
   it("is let in before the first of them are answered many times", async () => {
     const [clients, answersEach] = [40, 10];
     const order: number[] = [];
-    const crowded = await listen(
-      (request) => {
-        block(2);
-        return new Response(new URL(request.url).pathname);
-      },
-      { host: "127.0.0.1", port: 0, headersTimeoutMs: 3000, requestTimeoutMs: 8000, idleTimeoutMs: 20_000 },
-    );
+    const crowded = await crowdedServer((request) => {
+      block(2);
+      return new Response(new URL(request.url).pathname);
+    });
     const port = Number(new URL(crowded.url).port);
     const ask = (client: number) =>
       new Promise<void>((resolve, reject) => {
@@ -153,5 +168,43 @@ describe("a crowd of clients that ask again at once", () => {
     expect(order).toHaveLength(clients * answersEach);
     const firstAnswers = Array.from({ length: clients }, (_, client) => order.indexOf(client));
     expect(Math.max(...firstAnswers)).toBeLessThan(3 * clients);
+  });
+
+  it("has its turns before what takes long is begun", async () => {
+    const clients = 40;
+    const order: string[] = [];
+    const crowded = await crowdedServer(async (_, settled) => {
+      block(2);
+      order.push("turn");
+      await settled();
+      order.push("work");
+      return new Response("done");
+    });
+    await Promise.all(Array.from({ length: clients }, () => askOnce(crowded)));
+    const early = order.indexOf("work"); // turns before it
+    order.length = 0;
+    await askOnce(crowded);
+    expect(order).toEqual(["turn", "work"]);
+    await crowded.close({ lingerMs: 0, graceMs: 100 });
+    expect(early).toBeGreaterThan(clients / 2);
+  });
+
+  it("holds nobody up for as long as it keeps coming", async () => {
+    const crowded = await crowdedServer(async (_, settled) => {
+      await settled();
+      return new Response("done");
+    });
+    const end = performance.now() + 2000;
+    const storm = () => {
+      if (performance.now() > end) return;
+      const socket = connect(Number(new URL(crowded.url).port), "127.0.0.1", () => socket.destroy());
+      socket.on("error", () => undefined);
+      setImmediate(storm); // one a turn of the loop, so that no turn is without
+    };
+    storm();
+    await askOnce(crowded);
+    const wasStorming = performance.now() < end;
+    await crowded.close({ lingerMs: 0, graceMs: 100 });
+    expect(wasStorming).toBe(true);
   });
 });

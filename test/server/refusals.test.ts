@@ -160,6 +160,32 @@ describe("when too much comes at once", () => {
     clearInterval(releasing);
   });
 
+  it("tells a crowd that the queue is full before the bodies of those who found a place are read", async () => {
+    const { fetch, batcher, release } = stalledService({ maxBatch: 1, maxQueue: 2 });
+    let open = () => {};
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    const request = () => postPicture("/v1/classify", picture);
+    const [first, second] = [request(), request()];
+    const accepted = [first, second].map((one) => fetch(one, () => gate));
+    expect(await errorOf({ fetch: (one) => fetch(one, () => gate) }, request())).toBe("429 server/queue-full");
+    expect(await errorOf({ fetch }, request())).toBe("429 server/queue-full");
+    expect([first.bodyUsed, second.bodyUsed, batcher.waiting]).toEqual([false, false, 0]);
+    open();
+    const releasing = setInterval(release, 1);
+    expect((await Promise.all(accepted)).map(({ status }) => status)).toEqual([200, 200]);
+    clearInterval(releasing);
+  });
+
+  it("keeps no place for bodies that do not come", async () => {
+    const { fetch, release } = stalledService({ maxBatch: 1, maxQueue: 2, bodyTimeoutMs: 500 });
+    const slow = Array.from({ length: 3 }, () => fetch(streamed([picture.subarray(0, 100)], false), async () => {}));
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    const releasing = setInterval(release, 1);
+    expect((await ask(fetch)).status).toBe(200);
+    clearInterval(releasing);
+    expect((await Promise.all(slow)).map(({ status }) => status)).toEqual([408, 408, 408]);
+  });
+
   it("refuses bodies that would not fit into memory together, and counts none for ever", async () => {
     const { fetch, release } = stalledService({ maxHeldBytes: 1.5 * picture.length });
     const first = ask(fetch);
