@@ -1,8 +1,7 @@
 import { mkdtemp, readFile, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { decodeImage, encodeJpeg, encodePng } from "../../src/platform/decode.ts";
-import type { Pixels } from "../../src/tensor/pixels.ts";
+import { encodeJpeg, encodePng } from "../../src/platform/decode.ts";
 import { random } from "../../src/tensor/random.ts";
 
 const examples = [
@@ -45,25 +44,9 @@ export async function writePictures(): Promise<{ readonly folder: string; readon
     files.set(`size-${width}x${height}.jpg`, await encodeJpeg(pixels, 50 + 10 * i));
     files.set(`size-${width}x${height}.png`, await encodePng(pixels));
   }
-  const upright = await decodeImage(
-    await readFile("examples/portrait-surgical-mask.jpg"),
-    "portrait-surgical-mask.jpg",
-  );
-  files.set("turned.jpg", withOrientation(await encodeJpeg(turned(upright), 92), 6)); // as a telephone held upright writes it
+  files.set("turned.jpg", withOrientation(await readFile("examples/portrait-surgical-mask.jpg"), 6));
   for (const [name, bytes] of files) await writeFile(join(folder, name), bytes);
   return { folder, names: [...files.keys()] };
-}
-
-/** Turned to the left by a quarter. */
-function turned({ width, height, data }: Pixels): Pixels {
-  const result = { width: height, height: width, data: new Uint8Array(data.length) };
-  for (let y = 0; y < height; y++) {
-    for (let x = 0; x < width; x++) {
-      const from = 3 * (y * width + x);
-      result.data.set(data.subarray(from, from + 3), 3 * ((width - 1 - x) * height + y));
-    }
-  }
-  return result;
 }
 
 /** The JPEG file with an EXIF segment that says how to turn it. */
