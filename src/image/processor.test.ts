@@ -181,6 +181,16 @@ describe("preprocess", () => {
     expect(() => preprocess(picture, { filter: "box" }, out, 9)).toThrow(/do not fit in 14/);
   });
 
+  it.each([0, 1, 2, 3, 4])("puts channels first of any number of pixels, from byte %i of a buffer on", (start) => {
+    for (const width of [1, 3, 4, 5, 8, 11]) {
+      const bytes = Uint8Array.from({ length: start + 3 * width + 2 }, (_, i) => (37 * i + 11) % 256);
+      const pixels = bytes.subarray(start, start + 3 * width);
+      const { data } = preprocess({ width, height: 1, data: pixels }, { filter: "box" });
+      const expected = [0, 1, 2].flatMap((c) => Array.from(pixels).filter((_, i) => i % 3 === c));
+      expect(Array.from(data)).toEqual(expected);
+    }
+  });
+
   it("resizes by the short edge, truncating the long one", () => {
     const processor = { filter: "box", resize: { shortestEdge: 10 } } as const;
     expect(preprocess(noisePicture(1, 7, 12), processor)).toMatchObject({ width: 10, height: 17 });

