@@ -80,6 +80,7 @@ export function createReader(options: ReaderOptions): (items: readonly ReadItem[
   const decodeOnce = cachedDecode(options.cacheBytes);
   const desk = createDesk(CONCURRENT);
   const reading = readGrounds(options.occlusion);
+  const targets = targetsOf(options);
   return async (items) => {
     const grounds = await reading;
     const failures: ReadResult["failures"] = [];
@@ -88,9 +89,10 @@ export function createReader(options: ReaderOptions): (items: readonly ReadItem[
       try {
         const picture = await decodeOnce(item.path);
         if (picture.cached) cached++;
-        prepare(picture.pixels, item, options, grounds);
+        prepare(picture.pixels, item, options, targets, grounds);
       } catch (error) {
-        blank(item.place, options);
+        for (const { ring, length } of targets) ring.fill(0, item.place * length, (item.place + 1) * length);
+        options.rings.labels[item.place] = -1;
         failures.push({ place: item.place, ...describe(error, item.path) });
       }
     };
@@ -110,17 +112,21 @@ async function readGrounds(occlusion: Occlusion | undefined): Promise<Pixels[]> 
   return grounds;
 }
 
-function prepare(decoded: Pixels, item: ReadItem, options: ReaderOptions, grounds: readonly Pixels[]): void {
+function prepare(
+  decoded: Pixels,
+  item: ReadItem,
+  options: ReaderOptions,
+  targets: readonly Target[],
+  grounds: readonly Pixels[],
+): void {
   const { rings, occlusion } = options;
   const stream = (use: string) => random(options.seed, item.epoch, item.id, item.position, use);
   const seen = occlusion
     ? occlude(decoded, item, occlusion, stream("occlude"), grounds)
     : { pixels: decoded, label: item.label };
-  const targets = targetsOf(options);
   const views = options.augment ? augmented(seen.pixels, options.augment, stream("augment"), options) : undefined;
   for (const [i, { ring, length, processor }] of targets.entries()) {
-    const last = views ? { ...processor, resize: undefined, crop: undefined } : processor;
-    preprocess(views?.[i] ?? seen.pixels, last, ring, item.place * length);
+    preprocess(views?.[i] ?? seen.pixels, processor, ring, item.place * length);
   }
   erase(item.place, options, stream("erase"));
   rings.labels[item.place] = seen.label;
@@ -143,22 +149,26 @@ function augmented(pixels: Pixels, recipe: AugmentRecipe, stream: Random, option
   return augmentViews(pixels, recipe, stream, [{ height, width, filter: recipe.filter }, second]);
 }
 
-function targetsOf({ rings, tokenizerView, ...options }: ReaderOptions) {
+/** Where a view of each picture goes. */
+interface Target {
+  readonly ring: Float32Array;
+  /** Values of a picture. */
+  readonly length: number;
+  /** What is left to do to the view. */
+  readonly processor: ImageProcessor;
+}
+
+function targetsOf({ rings, tokenizerView, augment: recipe, ...options }: ReaderOptions): Target[] {
   const target = (
     ring: Float32Array,
     { size: [height, width], processor }: Pick<Preparation, "size" | "processor">,
-  ) => ({
+  ): Target => ({
     ring,
     length: 3 * height * width,
-    processor,
+    processor: recipe ? { ...processor, resize: undefined, crop: undefined } : processor,
   });
   const first = target(rings.pixels, options);
   return tokenizerView ? [first, target(rings.tokenizerPixels, tokenizerView)] : [first];
-}
-
-function blank(place: number, options: ReaderOptions): void {
-  for (const { ring, length } of targetsOf(options)) ring.fill(0, place * length, (place + 1) * length);
-  options.rings.labels[place] = -1;
 }
 
 function describe(error: unknown, path: string): { code: string; message: string } {
