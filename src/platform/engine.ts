@@ -1,6 +1,7 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import type { DType, Tensor } from "../tensor/tensor.ts";
 import { BeitError } from "./errors.ts";
+import { disableTelemetry } from "./telemetry.ts";
 
 /** How a graph is run. */
 export interface EngineOptions {
@@ -36,6 +37,7 @@ let runtime: Promise<typeof import("onnxruntime-node")> | undefined;
 
 /** onnxruntime, loaded on first use. @throws BeitError `engine/missing` when its binary is not installed. */
 async function loadRuntime(): Promise<typeof import("onnxruntime-node")> {
+  disableTelemetry();
   runtime ??= import("onnxruntime-node").then(
     (module) => (module as unknown as { default?: typeof module }).default ?? module,
     (error: unknown) => {

@@ -1,5 +1,6 @@
 import { type MessagePort, parentPort, Worker, workerData } from "node:worker_threads";
 import { BeitError } from "./errors.ts";
+import { disableTelemetry } from "./telemetry.ts";
 
 type Transferable = ArrayBuffer | MessagePort;
 
@@ -115,6 +116,7 @@ interface Thread {
 }
 
 function startThread(url: URL, name: string, data: unknown): Thread {
+  disableTelemetry(); // a thread that loads onnxruntime cannot
   const worker = new Worker(url, { workerData: data });
   const pending = new Map<number, Pending>();
   let ended: BeitError | undefined;
