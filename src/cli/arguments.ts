@@ -10,6 +10,17 @@ export function wholeNumber(least: number): (text: string) => number {
   };
 }
 
+const MOST_THREADS = 256; // more would fill the memory before any of them works
+
+/** An option's text as a number of threads, from `least` on. */
+export function threadCount(least: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (/^\d+$/.test(text) && value >= least && value <= MOST_THREADS) return value;
+    throw new InvalidArgumentError(`Expected a whole number from ${least} to ${MOST_THREADS}.`);
+  };
+}
+
 /** An option's text as a port; 0 stands for any that is free. */
 export function portNumber(text: string): number {
   const value = Number(text);

@@ -1,5 +1,5 @@
 import { type Command, Option } from "commander";
-import { numbersByName, share, wholeNumber } from "./arguments.ts";
+import { numbersByName, share, threadCount, wholeNumber } from "./arguments.ts";
 import type { CalibrateCommandOptions } from "./calibrate.ts";
 import type { ConvertOptions } from "./convert.ts";
 import type { QuantizeCommandOptions } from "./quantize.ts";
@@ -93,7 +93,7 @@ export function addCalibrate(program: Command, finished: Finished): void {
     .addOption(dtypeOption())
     .option("--force", "write over a model that is there")
     .option("--json", "print JSON")
-    .option("--workers <n>", "prediction threads", wholeNumber(1))
+    .option("--workers <n>", "prediction threads", threadCount(1))
     .addHelpText("after", CALIBRATE_NOTES)
     .action(async (model: string, dataset: string, options: CalibrateCommandOptions) => {
       const { runCalibrate } = await import("./calibrate.ts");

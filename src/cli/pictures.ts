@@ -44,6 +44,13 @@ export async function findPictures(given: readonly string[], listFile?: string):
   return [...found.values()];
 }
 
+/** @throws BeitError `usage/output` when a result would replace one of the pictures it is of */
+export function requireOwnFile(output: string, sources: readonly Source[]): void {
+  const path = absolutePath(output);
+  const taken = sources.some((source) => "picture" in source && absolutePath(source.file) === path);
+  if (taken) throw new BeitError("usage/output", `${output}: is one of the pictures; expected another file for -o`);
+}
+
 async function sourcesOf(argument: string): Promise<(readonly [key: string, source: Source])[]> {
   if (argument === "-") {
     return [["-", { file: "-", picture: { bytes: await readStandardInput(), name: "standard input" } }]];

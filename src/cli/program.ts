@@ -1,7 +1,16 @@
 import { Command, Option } from "commander";
 import type { Precision } from "../evaluate/quantized.ts";
 import { packageVersion } from "../platform/package.ts";
-import { layerNumbers, names, poolings, portNumber, positiveNumber, share, wholeNumber } from "./arguments.ts";
+import {
+  layerNumbers,
+  names,
+  poolings,
+  portNumber,
+  positiveNumber,
+  share,
+  threadCount,
+  wholeNumber,
+} from "./arguments.ts";
 import type { EvaluateCommandOptions } from "./evaluate.ts";
 import type { ExplainOptions } from "./explain.ts";
 import type { FeaturesOptions } from "./features.ts";
@@ -65,7 +74,7 @@ function addEvaluate(program: Command, finished: Finished): void {
     .option("--html <file>", "write a page with figures as well")
     .option("--min-balanced-accuracy <x>", "exit with 3 when it is lower, from 0 to 1", share)
     .addOption(precisionOption("fp32", "the weights themselves, or the int8 form that quantize made"))
-    .option("--workers <n>", "prediction threads", wholeNumber(1))
+    .option("--workers <n>", "prediction threads", threadCount(1))
     .action(async (model: string, dataset: string, options: EvaluateCommandOptions) => {
       const { runEvaluate } = await import("./evaluate.ts");
       finished(await runEvaluate(model, dataset, options));
@@ -97,7 +106,7 @@ function addPredict(program: Command, finished: Finished): void {
     .option("--files-from <file>", "classify the paths in this file too, one a line; - for standard input")
     .addOption(precisionOption("auto", "int8 where quantize made it and it answers alike, or one of the two"))
     .option("--shard <i/n>", "answer only the i-th of n parts of the list, i from 1", shard)
-    .option("--workers <n>", "prediction threads; 0 for none", wholeNumber(0))
+    .option("--workers <n>", "prediction threads; 0 for none", threadCount(0))
     .addHelpText("after", PREDICT_NOTES)
     .action(async (images: string[], options: PredictOptions) => {
       const { runPredict } = await import("./predict.ts");
@@ -159,7 +168,7 @@ function addFeatures(program: Command, finished: Finished): void {
       wholeNumber(0),
     )
     .option("--files-from <file>", "take the paths in this file too, one a line; - for standard input")
-    .option("--workers <n>", "threads; 0 for none", wholeNumber(0))
+    .option("--workers <n>", "threads; 0 for none", threadCount(0))
     .addHelpText("after", FEATURES_NOTES)
     .action(async (model: string, images: string[], options: FeaturesOptions) => {
       const { runFeatures } = await import("./features.ts");
@@ -199,7 +208,7 @@ function addProbe(program: Command, finished: Finished): void {
     .option("--json", "print JSON")
     .option("-o, --output <file>", "write the report there instead of printing it")
     .option("--svg <file>", "write a plot over the layers as well")
-    .option("--workers <n>", "threads", wholeNumber(1))
+    .option("--workers <n>", "threads", threadCount(1))
     .addHelpText("after", PROBE_NOTES)
     .action(async (model: string, dataset: string, options: ProbeCommandOptions) => {
       const { runProbe } = await import("./probe.ts");
@@ -252,7 +261,7 @@ function addServe(program: Command, finished: Finished): void {
     .addOption(new Option("--token <text>", "bearer token that requests must bring").env("BEIT_TOKEN"))
     .option("--cors-origin <origin...>", "web pages that may ask, e.g. https://example.org (default: none)")
     .addOption(precisionOption("auto", "int8 where quantize made it and it answers alike, or one of the two"))
-    .option("--workers <n>", "threads of each model; 0 for none", wholeNumber(0))
+    .option("--workers <n>", "threads of each model; 0 for none", threadCount(0))
     .option("--max-batch <n>", "pictures that go through a model at once (default: 8)", wholeNumber(1))
     .option("--batch-window <ms>", "how long a picture waits for others (default: 3)", wholeNumber(0))
     .option("--max-queue <n>", "pictures that may wait for a model (default: 128)", wholeNumber(1))

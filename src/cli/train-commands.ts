@@ -1,5 +1,5 @@
 import type { Command } from "commander";
-import { positiveNumber, wholeNumber } from "./arguments.ts";
+import { positiveNumber, threadCount, wholeNumber } from "./arguments.ts";
 import type { PretrainCommandOptions } from "./pretrain.ts";
 import type { TokenizerCommandOptions } from "./tokenizer.ts";
 import type { TrainCommandOptions } from "./train.ts";
@@ -48,8 +48,8 @@ const runOptions = (command: Command, notes: string): Command =>
     .option("--learning-rate <x>", "peak learning rate", positiveNumber())
     .option("--seed <n>", "of all random choices", wholeNumber(0))
     .option("--resume", "go on from the newest checkpoint in the output folder")
-    .option("--workers <n>", "training threads (default: measured for a long run)", wholeNumber(1))
-    .option("--threads <n>", "threads inside each (default: likewise)", wholeNumber(1))
+    .option("--workers <n>", "training threads (default: measured for a long run)", threadCount(1))
+    .option("--threads <n>", "threads inside each (default: likewise)", threadCount(1))
     .option("--save-every <steps>", "steps between checkpoints", wholeNumber(1))
     .addHelpText("after", notes);
 

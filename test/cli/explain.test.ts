@@ -22,6 +22,13 @@ describe("beit explain", () => {
     expect([width, height]).toEqual([40, 30]);
   });
 
+  it("does not write over the picture", async () => {
+    const picture = readFileSync(join(cwd, "b.png"));
+    const { code, stderr } = await beit(["explain", "b.png", "-o", "./b.png", "-m", model], { cwd });
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("is one of the pictures") });
+    expect(readFileSync(join(cwd, "b.png"))).toEqual(picture);
+  });
+
   it("gives the same score as predict, and the map as numbers", async () => {
     const { stdout } = await beit(["explain", "a.jpg", "--json", "-m", model], { cwd });
     const { label, score, heat, method } = JSON.parse(stdout);

@@ -303,6 +303,7 @@ describe("misuse ends with exit code 2 and no data", () => {
     ["an impossible threshold", ["evaluate", "m", "d", "--min-balanced-accuracy", "97"]],
     ["epochs below zero", ["train", "d", "-o", "o", "--epochs", "-1"]],
     ["workers that are no number", ["train", "d", "-o", "o", "--workers", "abc"]],
+    ["more workers than memory", ["predict", "x.jpg", "--workers", "100000"]],
     ["a quantisation by nothing", ["quantize", "m"]],
     ["a precision of another kind", ["predict", "x.jpg", "--precision", "int4"]],
     ["half a batch", ["train", "d", "-o", "o", "--batch-size", "1.5"]],

@@ -38,6 +38,15 @@ beforeAll(async () => {
   writeFileSync(join(cwd, "bad/one-pixel.png"), await encodePng(noisyPixels(99, "e", [1, 1])));
 });
 
+describe("the file of answers", () => {
+  it.each(["photos/dark.jpg", "photos/../photos/light.png"])("is none of the pictures: %s", async (output) => {
+    const pictures = [dark(), readFileSync(join(cwd, "photos/light.png"))];
+    const { code, stderr } = await predict(["photos", "-o", output]);
+    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("is one of the pictures") });
+    expect([dark(), readFileSync(join(cwd, "photos/light.png"))]).toEqual(pictures);
+  });
+});
+
 describe("formats", () => {
   it("table", async () => {
     const { code, stdout, stderr } = await predict(["photos/dark.jpg"]);
