@@ -99,7 +99,7 @@ export async function microGraph({ preset, batch }) {
   const feeds = {
     ...Object.fromEntries(prepared),
     ...Object.fromEntries(sums.map(([name, sum]) => [sumName(name), sum])),
-    ...Object.fromEntries(noise.map((spec) => [spec.name, float32(drawNoise(spec, keys), spec.shape)])),
+    ...Object.fromEntries(noise.map((spec) => [spec.name, noiseTensor(spec, keys)])),
     pixel_values: pixelsOf(config, batch),
     targets: float32(
       Float32Array.from({ length: 2 * batch }, (_, i) => (i % 2 ? 0.95 : 0.05)),
@@ -108,6 +108,11 @@ export async function microGraph({ preset, batch }) {
   };
   const into = Object.fromEntries(sums.map(([name, sum]) => [newSumName(name), sum]));
   return { model: encodeModel(toModel(graphs.micro, { name: "micro" })), feeds, into };
+}
+
+function noiseTensor(spec, keys) {
+  const data = drawNoise(spec, keys);
+  return spec.kind === "survivors" ? { dtype: "int64", shape: [data.length], data } : float32(data, spec.shape);
 }
 
 /** What a training step runs once, before its micro-batches or after them. */

@@ -66,14 +66,16 @@ function pretraining({ preset, batch, microBatch }) {
   const noise = [...trace.noise.values()];
   const options = { masking, microBatch, noise: noise.map(({ spec }) => spec) };
   const tokens = BigInt64Array.from({ length: batch * 196 }, (_, i) => BigInt((i * 37) % VOCABULARY));
-  const keys = Array.from({ length: batch }, (_, i) => ["bench", i]);
   return {
     graphs: trainingGraphs(outputs, trace.parameters),
     inputs: [...trace.inputs.values(), ...noise.map(({ value }) => value)],
     config,
     recipe,
     task: "masked-image-modelling",
-    cut: ({ pixels }) => maskedMicroBatches({ pixels, tokens, keys }, config, options).micros,
+    cut: ({ pixels, epoch, labels }) => {
+      const keys = Array.from(labels.keys(), (i) => ["bench", epoch, i]);
+      return maskedMicroBatches({ pixels, tokens, keys }, config, options).micros;
+    },
   };
 }
 
@@ -101,7 +103,7 @@ export async function load({ batch, workers, threads, folder, masked = false, ..
 
   async function run(mode) {
     const start = performance.now();
-    const read = mode === "data" ? (await batches.next()).value : same;
+    const read = mode === "data" ? (await batches.next()).value : { ...same, epoch: steps }; // drop-path is drawn anew
     const arrived = performance.now();
     const micros = cut(read);
     const { timings } = await stepper.step(micros);

@@ -1,5 +1,5 @@
 import { add, mul, sub } from "../graph/elementwise.ts";
-import { gather } from "../graph/indexing.ts";
+import { addSamples, gather, takeSamples } from "../graph/indexing.ts";
 import { concat, pad, reshape, slice, transpose } from "../graph/layout.ts";
 import { matMul, matrixTranspose } from "../graph/matmul.ts";
 import { softmax } from "../graph/normalize.ts";
@@ -159,12 +159,26 @@ function feedForward(scope: Scope, config: BeitConfig, x: Value): Value {
   return withNoise(y, scope.noise("dropout", y.shape, 1, config.hiddenDropout)); // none after GELU: unilm modeling_finetune.py
 }
 
-/** x + drop_path(λ branch(LN(x))). */
-function residual(scope: Scope, config: BeitConfig, layer: number, branch: 1 | 2, x: Value, y: Value): Value {
-  const D = config.hiddenSize;
-  const scaled = config.layerScaleInit > 0 ? mul(y, scope.parameter(`lambda_${branch}`, [D])) : y;
-  const rate = dropPathRates(config.dropPathRate, config.numLayers)[layer]!;
-  return add(x, withNoise(scaled, scope.noise(`drop_path_${branch}`, [1, x.shape[1]!, 1], 1, rate)));
+/**
+ * x + drop_path(λ branch(x)). Samples whose branch is dropped are left out of its work, forward and backward, instead of
+ * being multiplied by zero.
+ * @param layer where the parameters of the layer are
+ */
+function residual(
+  layer: Scope,
+  config: BeitConfig,
+  place: { readonly index: number; readonly branch: 1 | 2 },
+  x: Value,
+  branch: (x: Value, layer: Scope) => Value,
+): Value {
+  const { index, branch: which } = place;
+  const scaled = (y: Value) =>
+    config.layerScaleInit > 0 ? mul(y, layer.parameter(`lambda_${which}`, [config.hiddenSize])) : y;
+  const rate = dropPathRates(config.dropPathRate, config.numLayers)[index]!;
+  const survivors = layer.survivors(`drop_path_${which}`, x.shape[1]!, rate);
+  if (!survivors) return add(x, scaled(branch(x, layer)));
+  const y = scaled(branch(takeSamples(x, 1, survivors.samples), layer.among(survivors)));
+  return addSamples(x, 1, survivors.samples, mul(y, scalar(1 / (1 - rate))));
 }
 
 /** The lower part of an encoder that is not trained: its first blocks, and everything before them. */
@@ -196,18 +210,16 @@ function blocks(scope: Scope, start: Value, from: number, stack: Stack, frozen?:
     const layer = (frozen && i < frozen.blocks ? frozen.scope.child("encoder") : encoder).child(`layer.${i}`);
     const own = biasAt(layer.child("attention.attention.relative_position_bias"), config.useRelativePositionBias);
     const bias = own && shared ? add(own, shared) : (own ?? shared);
-    const attended = attention(
-      layer.child("attention"),
-      config,
-      layerNorm(layer.child("layernorm_before"), x, config.layerNormEps),
-      bias,
-      (probabilities) => {
-        taps[`attentions.${i}`] = probabilities;
-      },
+    const tap = (probabilities: Value) => {
+      taps[`attentions.${i}`] = probabilities;
+    };
+    x = residual(layer, config, { index: i, branch: 1 }, x, (kept, place) => {
+      const normalized = layerNorm(place.child("layernorm_before"), kept, config.layerNormEps);
+      return attention(place.child("attention"), config, normalized, bias, tap);
+    });
+    x = residual(layer, config, { index: i, branch: 2 }, x, (kept, place) =>
+      feedForward(place, config, layerNorm(place.child("layernorm_after"), kept, config.layerNormEps)),
     );
-    x = residual(layer, config, i, 1, x, attended);
-    const normalized = layerNorm(layer.child("layernorm_after"), x, config.layerNormEps);
-    x = residual(layer, config, i, 2, x, feedForward(layer, config, normalized));
     taps[`hidden_states.${i + 1}`] = batchFirst(x);
     taps[`probe_features.${i}`] = probeFeatures(x);
   }

@@ -1,5 +1,7 @@
-import { zeros } from "../tensor/tensor.ts";
+import { int64, zeros } from "../tensor/tensor.ts";
+import { add } from "./elementwise.ts";
 import { reshape } from "./layout.ts";
+import { dimProduct } from "./shape.ts";
 import { apply, constant, type Op, type Value } from "./value.ts";
 
 const gatherOp: Op = {
@@ -7,16 +9,16 @@ const gatherOp: Op = {
   infer: ([x, indices]) => ({ dtype: x!.dtype, shape: [...indices!.shape, ...x!.shape.slice(1)] }),
   // Rows taken several times add up: dx = 0 everywhere, plus g at the rows taken.
   gradient: (g, { inputs: [x, indices] }) => {
-    const flat = reshape(indices!, [indices!.shape.reduce((a, b) => a * b, 1), 1]);
+    const flat = reshape(indices!, [dimProduct(indices!.shape)]);
     const rows = reshape(g, [flat.shape[0]!, ...x!.shape.slice(1)]);
-    return [scatterAdd(x!.shape, flat, rows), undefined];
+    return [addRows(constant(zeros(x!.shape)), flat, rows), undefined];
   },
 };
 
 const scatterNdOp: Op = {
   type: "ScatterND",
   infer: ([x]) => ({ dtype: x!.dtype, shape: x!.shape }),
-  gradient: "it is itself the gradient of Gather; second derivatives are not needed",
+  gradient: (g, { inputs: [, indices] }) => [g, undefined, gather(g, reshape(indices!, [indices!.shape[0]!]))],
 };
 
 const gatherElementsOp: Op = {
@@ -43,9 +45,32 @@ const argMaxOp: Op = {
 /** Rows of x (axis 0) at int64 indices: [R, ...] at [I...] → [I..., ...]. */
 export const gather = (x: Value, indices: Value): Value => apply(gatherOp, [x, indices], { axis: 0 });
 
-/** Zeros of a shape with rows added at indices [I, 1]. */
-export const scatterAdd = (shape: readonly number[], indices: Value, rows: Value): Value =>
-  apply(scatterNdOp, [constant(zeros(shape)), indices, rows], { reduction: "add" });
+/** x [R, ...] with rows [I, ...] added at int64 indices [I]. */
+export const addRows = (x: Value, indices: Value, rows: Value): Value =>
+  apply(scatterNdOp, [x, reshape(indices, [indices.shape[0]!, 1]), rows], { reduction: "add" });
+
+/** Axes of x up to a counted one as rows: [..., B, D...] as [..B, D...], and the rows of some of the B samples. */
+function sampleRows(x: Value, axis: number, samples: Value): { flat: Value; rows: Value } {
+  const [outer, count] = [dimProduct(x.shape.slice(0, axis)), x.shape[axis]!];
+  const flat = reshape(x, [outer * count, ...x.shape.slice(axis + 1)]);
+  const starts = int64(
+    Array.from({ length: outer }, (_, i) => i * count),
+    [outer, 1],
+  );
+  return { flat, rows: reshape(add(constant(starts), samples), [outer * samples.shape[0]!]) };
+}
+
+/** Some samples of x, int64 [k] of the B along an axis: [..., B, ...] → [..., k, ...]. */
+export function takeSamples(x: Value, axis: number, samples: Value): Value {
+  const { flat, rows } = sampleRows(x, axis, samples);
+  return reshape(gather(flat, rows), x.shape.with(axis, samples.shape[0]!));
+}
+
+/** x [..., B, ...] with y [..., k, ...] added at the samples int64 [k], each at most once, of an axis. */
+export function addSamples(x: Value, axis: number, samples: Value, y: Value): Value {
+  const { flat, rows } = sampleRows(x, axis, samples);
+  return reshape(addRows(flat, rows, reshape(y, [rows.shape[0]!, ...flat.shape.slice(1)])), x.shape);
+}
 
 /** Elements of x along the last axis: [..., K] at int64 [..., k] → [..., k]. */
 export const gatherElements = (x: Value, indices: Value): Value =>

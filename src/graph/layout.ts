@@ -26,9 +26,22 @@ const transposeOp: Op = {
   gradient: (g, { attributes: { perm } }) => [transpose(g, invertPermutation(perm as readonly number[]))],
 };
 
+const shapeOp: Op = {
+  type: "Shape",
+  infer: (_, { start, end }) => ({ dtype: "int64", shape: [(end as number) - (start as number)] }),
+  gradient: "its output is a shape",
+};
+
+/** Dimensions that a target stands for: a constant, or some of a value's own, which may be the symbolic batch. */
+function dimsOf(target: Value): Shape {
+  const { op, inputs, attributes } = target.node;
+  if (op !== shapeOp) return integersOf(target);
+  return inputs[0]!.shape.slice(attributes.start as number, attributes.end as number);
+}
+
 const expandOp: Op = {
   type: "Expand",
-  infer: ([x, target]) => ({ dtype: x!.dtype, shape: broadcastShapes("Expand", x!.shape, integersOf(target!)) }),
+  infer: ([x, target]) => ({ dtype: x!.dtype, shape: broadcastShapes("Expand", x!.shape, dimsOf(target!)) }),
   gradient: (g, { inputs: [x] }) => [unbroadcast(g, x!.shape), undefined],
 };
 
@@ -102,6 +115,9 @@ export function expand(x: Value, shape: Shape): Value {
   return sameDims(x.shape, shape) ? x : apply(expandOp, [x, integers(shape)]);
 }
 
+/** Ones, as many as x has along its first axis, [n]; n may hold the symbolic batch. */
+export const onesAlong = (x: Value): Value => apply(expandOp, [scalar(1), apply(shapeOp, [x], { start: 0, end: 1 })]);
+
 /** Values joined along an axis. */
 export function concat(values: readonly Value[], axis: number): Value {
   return apply(concatOp, values, { axis: normalizeAxis("Concat", axis, values[0]!.shape.length) });
@@ -128,6 +144,7 @@ export function pad(x: Value, axis: number, before: number, after: number): Valu
 export const layoutOps = {
   Reshape: reshapeOp,
   Transpose: transposeOp,
+  Shape: shapeOp,
   Expand: expandOp,
   Concat: concatOp,
   Slice: sliceOp,

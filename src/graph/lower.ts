@@ -1,12 +1,12 @@
 import { float32 } from "../tensor/tensor.ts";
 import { add, mul } from "./elementwise.ts";
 import { fuseBias } from "./gelu.ts";
-import { reshape, transpose } from "./layout.ts";
+import { onesAlong, reshape, transpose } from "./layout.ts";
 import { type FusedMatMulFlags, fusedMatMul, matMul } from "./matmul.ts";
 import { reduceSum } from "./reduce.ts";
 import { deduplicate, type Outputs, type Rule, rewrite } from "./rewrite.ts";
 import { dimProduct, sameDims } from "./shape.ts";
-import { constant, integersOf, type Node, scalarOf, type Value } from "./value.ts";
+import { applyAll, constant, constantTensor, integersOf, type Node, scalarOf, type Value } from "./value.ts";
 import { consumers } from "./walk.ts";
 
 // Lowering: the same values in the form that onnxruntime computes fastest. Each rule is local; the measurements behind
@@ -128,13 +128,31 @@ const leadingSums: Rule = ({ op, inputs, outputs }) => {
   if (!axes.every((axis, i) => axis === i) || kept.length === 0 || x.dtype !== "float32") return undefined;
   const count = dimProduct(x.shape.slice(0, axes.length));
   const width = dimProduct(kept);
-  if (count < 2 || width < 2) return undefined;
-  const ones = constant(float32(new Float32Array(count).fill(1), [1, count]));
-  return reshape(matMul(ones, reshape(x, [count, width])), outputs[0]!.shape);
+  if (count === 1 || width < 2) return undefined; // a width that holds the symbolic batch is negative
+  const matrix = reshape(x, [count, width]);
+  const row = [1, count];
+  const ones = count < 0 ? reshape(onesAlong(matrix), row) : constant(float32(new Float32Array(count).fill(1), row));
+  return reshape(matMul(ones, matrix), outputs[0]!.shape);
+};
+
+/** a + (0 with rows added) → a with rows added: the gradient that comes back from some of the samples. */
+const addInto: Rule = ({ op, inputs, outputs }) => {
+  if (op.type !== "Add") return undefined;
+  for (const [a, b] of [inputs, inputs.toReversed()] as [Value, Value][]) {
+    const scattered = isOp(b, "Reshape") ? b.node.inputs[0]! : b;
+    if (!isOp(scattered, "ScatterND") || !sameDims(a.shape, outputs[0]!.shape)) continue;
+    const [base, indices, rows] = scattered.node.inputs as [Value, Value, Value];
+    const tensor = constantTensor(base);
+    if (!tensor || (tensor.data as Float32Array).some((v) => v !== 0)) continue;
+    const sum = applyAll(scattered.node.op, [reshape(a, base.shape), indices, rows], scattered.node.attributes)[0]!;
+    return reshape(sum, a.shape);
+  }
+  return undefined;
 };
 
 /** Passes of the lowering; a test switches them off one by one. */
 export const lowerings = {
+  addInto: () => addInto,
   rowSums,
   factor: () => factor,
   leadingSums: () => leadingSums,

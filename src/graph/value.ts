@@ -84,9 +84,18 @@ const constantOp: Op = {
   gradient: "a constant has no inputs",
 };
 
-/** A named graph input. */
-export function input(name: string, shape: Shape, kind: InputKind, dtype: DType = "float32"): Value {
-  return apply(inputOp, [], { name, shape, kind, dtype });
+/**
+ * A named graph input.
+ * @param count name of its symbolic batch, where that is another number than other inputs' batch
+ */
+export function input(
+  name: string,
+  shape: Shape,
+  kind: InputKind,
+  dtype: DType = "float32",
+  count: string = "batch",
+): Value {
+  return apply(inputOp, [], { name, shape, kind, dtype, count });
 }
 
 /** A trainable or loaded parameter of the model, float32. */

@@ -10,7 +10,8 @@ const OPSET = 18;
 /** Attributes that passes use and ONNX does not know. */
 const ownAttributes = new Set(["centred"]);
 
-const symbolic = (dims: readonly number[]) => dims.map((d) => (d >= 0 ? d : d === -1 ? "batch" : `${-d}*batch`));
+const symbolic = (dims: readonly number[], count = "batch") =>
+  dims.map((d) => (d >= 0 ? d : d === -1 ? count : `${-d}*${count}`));
 
 const rawBytes = ({ data }: Tensor) => new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 
@@ -73,7 +74,7 @@ export function toModel(
     names.set(value, name);
     const weight = options.weights?.get(name);
     if (weight) initializers.push({ name, dtype: weight.dtype, dims: weight.shape, raw: rawBytes(weight) });
-    else inputs.push({ name, dtype: value.dtype, dims: symbolic(value.shape) });
+    else inputs.push({ name, dtype: value.dtype, dims: symbolic(value.shape, value.node.attributes.count as string) });
   };
   const outputNames = new Map<Value, string>();
   for (const [name, value] of Object.entries(outputs)) {

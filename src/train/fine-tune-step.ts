@@ -74,9 +74,17 @@ export function smoothedTargets(labels: Int32Array, classes: number, smoothing: 
   return targets;
 }
 
-/** Values of a noise input: every sample's entries are drawn from its own stream, 0 or 1 / keep. */
-export function drawNoise(spec: NoiseSpec, keys: readonly (readonly (number | string)[])[]): Float32Array {
-  const { shape, batchAxis, keep, name } = spec;
+/** Values of a noise input: what a sample gets depends on its key alone. */
+export function drawNoise(
+  spec: NoiseSpec,
+  keys: readonly (readonly (number | string)[])[],
+): Float32Array | BigInt64Array {
+  const { name, keep } = spec;
+  if (spec.kind === "survivors") {
+    const stays = Array.from(keys.keys()).filter((b) => random(...keys[b]!, name).uniform() < keep);
+    return BigInt64Array.from(stays, BigInt);
+  }
+  const { shape, batchAxis } = spec;
   const values = new Float32Array(sizeOf(shape));
   const inner = sizeOf(shape.slice(batchAxis + 1));
   const batch = shape[batchAxis]!;

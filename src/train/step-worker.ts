@@ -17,6 +17,7 @@ export interface StepWorkerData {
   readonly prepared: readonly Named[];
   /** The prepared values whose gradients are summed over the micro-batches. */
   readonly summed: readonly Named[];
+  /** A list of int64 whose length is known with the micro-batch only has shape [-1]. */
   readonly inputs: readonly { readonly name: string; readonly shape: readonly number[]; readonly dtype: DType }[];
   /** In shared memory, read at the start of every step. */
   readonly parameters: ReadonlyMap<string, Tensor<"float32">>;
@@ -61,8 +62,9 @@ void serveRequests<StepWorkerData, StepRequest, StepResponse>(async (data) => {
   const sums = data.summed.map(([name, shape]) => [name, zeros(shape)] as const);
   const sumsIn = Object.fromEntries(sums.map(([name, tensor]) => [sumName(name), tensor]));
   const sumsOut = Object.fromEntries(sums.map(([name, tensor]) => [newSumName(name), tensor])); // written over: the graph accumulates
+  const known = data.inputs.filter(({ shape }) => shape.every((d) => d >= 0));
   const inputs = Object.fromEntries(
-    data.inputs.map(({ name, shape, dtype }): [string, Tensor] => {
+    known.map(({ name, shape, dtype }): [string, Tensor] => {
       const count = sizeOf(shape);
       return [name, { dtype, shape, data: dtype === "int64" ? new BigInt64Array(count) : new Float32Array(count) }];
     }),
@@ -87,9 +89,12 @@ void serveRequests<StepWorkerData, StepRequest, StepResponse>(async (data) => {
     for (const [, { data: values }] of sums) values.fill(0);
     const reports: Record<string, Float32Array>[] = [];
     for (const batch of batches) {
-      for (const [name, values] of Object.entries(batch))
-        (inputs[name]!.data as Float32Array).set(values as Float32Array);
-      const outputs = await micro.run(feeds.micro, sumsOut);
+      const lists: Record<string, Tensor> = {}; // inputs whose length differs from one micro-batch to the next
+      for (const [name, values] of Object.entries(batch)) {
+        if (name in inputs) (inputs[name]!.data as Float32Array).set(values as Float32Array);
+        else lists[name] = { dtype: "int64", shape: [values.length], data: values as BigInt64Array };
+      }
+      const outputs = await micro.run({ ...feeds.micro, ...lists }, sumsOut);
       reports.push(
         Object.fromEntries(reported.map((name) => [name, Float32Array.from(outputs[name]!.data as Float32Array)])),
       );

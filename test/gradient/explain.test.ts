@@ -21,6 +21,7 @@ const base: BeitConfig = {
   labels: ["a", "b", "c", "d"],
   useMaskToken: false,
   layerScaleInit: 1,
+  dropPathRate: 0,
   attentionDropout: 0.5, // its noise multiplies the attention: a handle for finite differences
 };
 const [N, h, L] = [7, 3, 3];

@@ -5,9 +5,9 @@ import { traceOutputs } from "../../src/beit/outputs.ts";
 import { conv, convTranspose } from "../../src/graph/convolution.ts";
 import * as e from "../../src/graph/elementwise.ts";
 import { biasGelu, fusedGelu } from "../../src/graph/gelu.ts";
-import { argMax, gather, gatherElements, scatterAdd } from "../../src/graph/indexing.ts";
+import { addRows, addSamples, argMax, gather, gatherElements, takeSamples } from "../../src/graph/indexing.ts";
 import { dynamicQuantizeLinear, matMulIntegerToFloat, quantizeLinear } from "../../src/graph/integer.ts";
-import { concat, expand, pad, reshape, slice, transpose } from "../../src/graph/layout.ts";
+import { concat, expand, onesAlong, pad, reshape, slice, transpose } from "../../src/graph/layout.ts";
 import { fusedMatMul, matMul } from "../../src/graph/matmul.ts";
 import { layerNormalization, logSoftmax, softmax, standardize } from "../../src/graph/normalize.ts";
 import { ops } from "../../src/graph/ops.ts";
@@ -80,6 +80,7 @@ const reductions = (reduce: (x: Value, axes: number[], keepDims: boolean) => Val
     [true, false].map((keep) => named(`axes [${axes}] keepdims ${keep}`, reduce(x(2, 3, 4), axes, keep))),
   );
 const indices = (values: number[], ...shape: number[]) => constant(int64(values, shape));
+const rowsAddedToTheirSource = (v: Value) => addRows(v, indices([3, 0], 2), gather(v, indices([1, 2], 2)));
 const centredColumns = float32([0.5, -0.25, 0.75, -1, 0.25, 0.5, -1.5, 0.75], [4, 2]);
 
 const byte = (value: number) => constant({ dtype: "uint8", shape: [], data: Uint8Array.of(value) });
@@ -137,6 +138,7 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     named("leading 1s and a scalar's worth", expand(x(1, 1), [2, 3])),
     named("scalar", expand(x(), [2, 2])),
   ],
+  Shape: [named("of the first axis", e.mul(onesAlong(x(3, 2)), y(3)))],
   Concat: [0, 1, 2, -1, -3].map((axis) => {
     const other = [2, 3, 4].map((d, i) => (i === (axis + 3) % 3 ? 1 : d));
     return named(
@@ -235,7 +237,19 @@ const cases: Readonly<Record<string, readonly Case[]>> = {
     named("one a row", gatherElements(x(3, 4), indices([2, 0, 3], 3, 1))),
     named("[2,2,3]", gatherElements(x(2, 2, 3), indices([0, 2, 1, 1], 2, 2, 1))),
   ],
-  ScatterND: [named("repeated rows", scatterAdd([4, 2], indices([1, 1, 3], 3, 1), x(3, 2)))],
+  ScatterND: [
+    named("repeated rows", addRows(y(4, 2), indices([1, 1, 3], 3), x(3, 2))),
+    named("rows of rank 3", addRows(y(3, 2, 2), indices([2], 1), x(1, 2, 2))),
+    named("into what the rows come from", rowsAddedToTheirSource(x(4, 2))),
+    named(
+      "samples of the first axis",
+      addSamples(y(3, 2, 2), 0, indices([0, 2], 2), takeSamples(x(3, 2, 2), 0, indices([0, 1], 2))),
+    ),
+    named(
+      "samples of the second axis",
+      addSamples(y(2, 3, 2), 1, indices([0, 2], 2), takeSamples(x(2, 3, 2), 1, indices([1, 2], 2))),
+    ),
+  ],
   ScatterElements: [
     named(
       "repeated elements",

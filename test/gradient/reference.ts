@@ -283,6 +283,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   Where: elementwise((condition, a, b) => (condition ? a : b)),
   Reshape: ([x, target]) => ({ shape: ints(target!), data: x!.data }),
   Transpose: ([x], { attributes }) => transpose(x!, attributes.perm as readonly number[]),
+  Shape: ([x], { attributes: { start, end } }) => {
+    const dims = x!.shape.slice(start as number, end as number);
+    return { shape: [dims.length], data: Float64Array.from(dims) };
+  },
   Expand: ([x, target]) => generate(broadcast(x!.shape, ints(target!)), (index) => at(x!, index)),
   Concat: (inputs, node) => concat(inputs, axisOf(node)),
   Slice: ([x, start, end, axis]) => slice(x!, start!.data[0]!, end!.data[0]!, axis!.data[0]!),

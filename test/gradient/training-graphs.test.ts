@@ -7,7 +7,7 @@ import { newSumName, sumName, type TrainingGraphs, trainingGraphs } from "../../
 import { inputName, isInput, scalar, type Value } from "../../src/graph/value.ts";
 import { nodesOf } from "../../src/graph/walk.ts";
 import { crossEntropy, softCrossEntropy } from "../../src/nn/loss.ts";
-import { batchInput, createScope, createTrace, type Trace } from "../../src/nn/scope.ts";
+import { batchInput, createScope, createTrace, type NoiseSpec, type Trace } from "../../src/nn/scope.ts";
 import { compile, evaluate } from "../../src/session/session.ts";
 import { random } from "../../src/tensor/random.ts";
 import { float32, int64, sizeOf, type Tensor, zeros } from "../../src/tensor/tensor.ts";
@@ -102,20 +102,18 @@ function feedsOf({ trace }: Traced, from: number, count: number): Record<string,
     ),
   };
   for (const name of trace.inputs.keys()) feeds[name] = special[name] ?? feeds[name]!;
-  for (const [name, { spec }] of trace.noise)
-    feeds[name] = noiseOf(name, spec.shape, spec.batchAxis, spec.keep, from, count);
+  for (const [name, { spec }] of trace.noise) feeds[name] = noiseOf(spec, from, count);
   return feeds;
 }
 
 /** Each sample's noise comes from its own stream, whatever the batch. */
-function noiseOf(
-  name: string,
-  shape: readonly number[],
-  axis: number,
-  keep: number,
-  from: number,
-  count: number,
-): Tensor {
+function noiseOf(spec: NoiseSpec, from: number, count: number): Tensor {
+  const { name, keep } = spec;
+  if (spec.kind === "survivors") {
+    const stay = Array.from({ length: count }, (_, b) => b).filter((b) => random(name, from + b).uniform() < keep);
+    return int64(stay, [stay.length]);
+  }
+  const { shape, batchAxis: axis } = spec;
   const [outer, inner] = [sizeOf(shape.slice(0, axis)), sizeOf(shape.slice(axis + 1))];
   const data = new Float32Array(sizeOf(shape));
   for (let b = 0; b < count; b++) {
@@ -190,6 +188,7 @@ const variants: readonly (readonly [string, Partial<BeitConfig>, Tracer])[] = [
   ["[CLS] pooling", { useMeanPooling: false }, classification],
   ["no layer scale", { layerScaleInit: 0, useRelativePositionBias: true }, classification],
   ["drop-path", { dropPathRate: 0.4, useSharedRelativePositionBias: true }, classification],
+  ["drop-path, most branches dropped by all", { dropPathRate: 0.9, useRelativePositionBias: true }, classification],
   ["dropout everywhere", { hiddenDropout: 0.3, attentionDropout: 0.3, dropPathRate: 0.3 }, classification],
   ["dropout, no layer scale", { hiddenDropout: 0.3, layerScaleInit: 0 }, classification],
   ["GELU by tanh", { hiddenAct: "gelu_new" }, classification],
