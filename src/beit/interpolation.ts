@@ -119,7 +119,8 @@ function solve(a: Float64Array[], b: Float64Array[]): void {
 export function splineWeights(positions: readonly number[], targets: readonly number[]): AxisWeights {
   const n = positions.length;
   if (n < 4) {
-    const message = `cubic spline: expected at least 4 cells along each axis of the table (window 3), got ${n}`;
+    const patches = (cells: number) => Math.ceil((cells + 1) / 2);
+    const message = `a position table of ${patches(n)} patches a side cannot be resized: expected at least 4 cells along each axis (${patches(4)} patches), got ${n}`;
     throw new BeitError("beit/table-too-small", message);
   }
   const [first, last] = [positions[0]!, positions[n - 1]!];

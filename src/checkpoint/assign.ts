@@ -34,7 +34,7 @@ export interface CheckedParameters {
  * those of another shape or of no floating-point dtype. A wrong shape is never allowed, as it means another model: leave
  * the tensor out of `found` to train it anew.
  * @param name the file or folder, for messages
- * @throws BeitError `checkpoint/mismatch`.
+ * @throws BeitError `checkpoint/mismatch`, `checkpoint/not-finite`.
  */
 export function checkParameters(
   expected: readonly ExpectedParameter[],
@@ -62,9 +62,21 @@ export function checkParameters(
   const parameters = new Map<string, Float32Array>();
   for (const parameter of expected) {
     const tensor = found.get(parameter.name);
-    if (tensor) parameters.set(parameter.name, asFloat32(tensor).data);
+    if (!tensor) continue;
+    const { data } = asFloat32(tensor);
+    if (!allFinite(data)) {
+      const message = `${name}: ${parameter.name} holds numbers that are not finite: did the training that made it diverge?`;
+      throw new BeitError("checkpoint/not-finite", message);
+    }
+    parameters.set(parameter.name, data);
   }
   return { parameters, missing: missing.map((parameter) => parameter.name), extra };
+}
+
+function allFinite(values: Float32Array): boolean {
+  let zero = 0;
+  for (let i = 0; i < values.length; i++) zero += values[i]! * 0; // of a number that is not finite: NaN
+  return zero === 0;
 }
 
 /** `search`, not `test`: that of a global or sticky expression depends on the call before. */

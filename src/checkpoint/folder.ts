@@ -10,7 +10,8 @@ import { parsePytorch } from "./pytorch.ts";
 import { parseSafetensors, serializeSafetensors } from "./safetensors.ts";
 import { badIndex, readIndex, SAVE_ID, WEIGHTS, WEIGHTS_FILE, weightFiles } from "./weight-files.ts";
 
-const WRITTEN_FIRST = ["config.json", "preprocessor_config.json", "README.md"] as const;
+/** What a model folder holds beside its weights. */
+export const WRITTEN_FIRST = ["config.json", "preprocessor_config.json", "README.md"] as const;
 
 /** A model as read from disk. */
 export interface ModelFolder extends Omit<NamedCheckpoint, "dropped"> {

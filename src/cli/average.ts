@@ -10,6 +10,7 @@ export async function runAverage(paths: readonly [string, ...string[]], options:
   const [first, ...others] = paths;
   const models: [Model, ...Model[]] = [await loadModel(first)];
   for (const path of others) models.push(await loadModel(path));
+  const mean = averageModels(models);
   const isDrawn = new Set(await Promise.all(paths.map(async (path) => JSON.stringify(await drawnBy(path))))).size === 1;
   if (!isDrawn) {
     const why =
@@ -17,6 +18,6 @@ export async function runAverage(paths: readonly [string, ...string[]], options:
     say(`beit: recipe.json is left out: ${why}; measure the mean on a validation split of the data set's own`);
   }
   const sentence = `Mean of the weights of ${paths.join(", ")}. Figures above are the first one's.`;
-  await writeModel(withCardSection(averageModels(models), "Average", sentence), options, isDrawn);
+  await writeModel(withCardSection(mean, "Average", sentence), options, isDrawn);
   return 0;
 }

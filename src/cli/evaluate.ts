@@ -7,6 +7,7 @@ import { formatEvaluation } from "../report/evaluation.ts";
 import { htmlReport } from "../report/html.ts";
 import { logMetrics } from "../report/trainer.ts";
 import { drawnBy } from "./drawn.ts";
+import { filesOfModel, requireOwnFile } from "./output.ts";
 import { createProgress } from "./progress.ts";
 
 /** What `beit evaluate` was asked for. */
@@ -30,6 +31,8 @@ export async function runEvaluate(path: string, dataset: string, options: Evalua
     precision: options.precision,
     onRemark: (text) => say(`beit: ${text}`),
   });
+  const read = await filesOfModel(path);
+  for (const result of [options.output, options.html]) if (result !== undefined) requireOwnFile(result, read);
   const { split, by, workers } = options;
   const progress = createProgress();
   const evaluation = await evaluateDataset(model, dataset, {

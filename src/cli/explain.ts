@@ -8,7 +8,8 @@ import { encodePng } from "../platform/decode.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { baseName } from "../platform/folders.ts";
-import { findPictures, requireOwnFile, type Source } from "./pictures.ts";
+import { requireOwnFile } from "./output.ts";
+import { filesOf, findPictures, type Source } from "./pictures.ts";
 
 /** What `beit explain` was asked for. */
 export interface ExplainOptions {
@@ -61,7 +62,7 @@ function outputPlaces(
     throw new BeitError("usage/output", "explain: expected -o FILE.png (or a folder for several pictures), or --json");
   }
   if (/\.png$/i.test(output)) {
-    requireOwnFile(output, sources);
+    requireOwnFile(output, filesOf(sources));
     if (sources.length === 1) return () => output;
     throw new BeitError("usage/output", `explain: ${sources.length} pictures do not fit in ${output}; name a folder`);
   }

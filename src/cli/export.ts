@@ -5,11 +5,13 @@ import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
+import { filesOfModel, requireOwnFile } from "./output.ts";
 
 /** Writes a classifier as an ONNX file of standard operators. */
 export async function runExport(path: string, options: { readonly output?: string }): Promise<number> {
   const model = await loadClassifier(path);
   const output = options.output ?? (await besideWeights(path));
+  requireOwnFile(output, await filesOfModel(path));
   await writeFileAtomic(output, encodeModelParts(await inferenceModel(model, { portable: true })));
   say(`beit: wrote ${output}`);
   return 0;

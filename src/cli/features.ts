@@ -4,7 +4,8 @@ import { loadModel, type Model } from "../evaluate/model.ts";
 import type { PredictorOptions } from "../evaluate/predictor.ts";
 import { interruptible, say } from "../platform/console.ts";
 import { outcomesOf } from "./outcomes.ts";
-import { findPictures, type Source } from "./pictures.ts";
+import { filesOfModel, requireOwnFile } from "./output.ts";
+import { filesOf, findPictures, type Source } from "./pictures.ts";
 
 /** What `beit features` was asked for. */
 export interface FeaturesOptions {
@@ -21,6 +22,7 @@ export async function runFeatures(path: string, images: readonly string[], optio
   const format = featureFormatOf(output);
   const sources = await findPictures(images, options.filesFrom);
   const model = await loadModel(path);
+  requireOwnFile(output, [...filesOf(sources), ...(await filesOfModel(path))]);
   const shape = featureShape(model.config, pool);
   const about = { model: path, pool, layer: layer === undefined ? "last" : String(layer) };
   const failed = await interruptible(async (signal) => {

@@ -3,6 +3,7 @@ import { forward } from "../evaluate/forward.ts";
 import { loadModel } from "../evaluate/model.ts";
 import { say } from "../platform/console.ts";
 import { readFile, writeFileAtomic } from "../platform/files.ts";
+import { filesOfModel, requireOwnFile } from "./output.ts";
 
 /** Runs a model on a file of tensors and writes a file of named tensors. */
 export async function runForward(
@@ -12,6 +13,7 @@ export async function runForward(
   options: { readonly outputs?: readonly string[] },
 ): Promise<number> {
   const model = await loadModel(path);
+  requireOwnFile(output, [input, ...(await filesOfModel(path))]);
   const { tensors } = parseSafetensors(await readFile(input), input);
   const { outputs, ignored } = await forward(model, tensors, options);
   if (ignored.length > 0) say(`beit: ${input}: not used by a model of ${model.task}: ${ignored.join(", ")}`);

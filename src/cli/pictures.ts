@@ -41,15 +41,13 @@ export async function findPictures(given: readonly string[], listFile?: string):
   for (const argument of all) {
     for (const [key, source] of await sourcesOf(argument)) if (!found.has(key)) found.set(key, source);
   }
+  if (found.size === 0) throw new BeitError("usage/input", `${all.join(", ")}: no picture is there`);
   return [...found.values()];
 }
 
-/** @throws BeitError `usage/output` when a result would replace one of the pictures it is of */
-export function requireOwnFile(output: string, sources: readonly Source[]): void {
-  const path = absolutePath(output);
-  const taken = sources.some((source) => "picture" in source && absolutePath(source.file) === path);
-  if (taken) throw new BeitError("usage/output", `${output}: is one of the pictures; expected another file for -o`);
-}
+/** The files of the pictures that were found. */
+export const filesOf = (sources: readonly Source[]): string[] =>
+  sources.flatMap((source) => ("picture" in source ? [source.file] : []));
 
 async function sourcesOf(argument: string): Promise<(readonly [key: string, source: Source])[]> {
   if (argument === "-") {

@@ -17,7 +17,8 @@ import {
 } from "../report/predictions.ts";
 import { type Answers, modelDigest, openAnswers } from "./answers.ts";
 import { outcomesOf } from "./outcomes.ts";
-import { findPictures, requireOwnFile, type Source } from "./pictures.ts";
+import { requireOwnFile } from "./output.ts";
+import { filesOf, findPictures, type Source } from "./pictures.ts";
 import { type Shard, takeShard } from "./shard.ts";
 
 /** What `beit predict` was asked for. */
@@ -92,7 +93,7 @@ async function writeTo(path: string, task: Task): Promise<number | undefined> {
   if ((await pathKind(path)) === "folder") {
     throw new BeitError("file/unwritable", `${path}: cannot be written: it is a folder`);
   }
-  requireOwnFile(path, sources);
+  requireOwnFile(path, filesOf(sources));
   const files = sources.map(({ file }) => file);
   const release = await lockFile(`${path}.lock`, path);
   try {

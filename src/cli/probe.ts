@@ -3,6 +3,7 @@ import { type ProbePooling, type ProbeSolver, probe } from "../evaluate/probe.ts
 import { openOutput, wantsColor } from "../platform/console.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { formatProbe, probeChart } from "../report/probe.ts";
+import { filesOfModel, requireOwnFile } from "./output.ts";
 import { createProgress } from "./progress.ts";
 
 /** What `beit probe` was asked for. */
@@ -23,6 +24,8 @@ export interface ProbeCommandOptions {
 export async function runProbe(path: string, dataset: string, options: ProbeCommandOptions): Promise<number> {
   const { layers, pool, solver, knn, seed, json, output: file, svg, workers } = options;
   const model = await loadModel(path);
+  const read = await filesOfModel(path);
+  for (const result of [file, svg]) if (result !== undefined) requireOwnFile(result, read);
   const progress = createProgress();
   const report = await probe(model, dataset, {
     ...(layers === "all" ? {} : { layers }),

@@ -18,12 +18,21 @@ export interface RunCommandOptions {
 export const given = (options: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
-/** @throws BeitError `run/exists` */
+/** What a run leaves in its folder beside its weights. */
+const RESULT =
+  /^(README\.md|report\.html|reconstructions\.png|onnx|(config|preprocessor_config|recipe|trainer_state|.+_results)\.json)$/;
+
+/** @throws BeitError `run/exists` where a run, a model or files of the names that a run writes are */
 export async function requireFresh(folder: string): Promise<void> {
   const names = await namesIn(folder);
-  if (!names.some((name) => /^(checkpoint|stage)-\d+$|^model\.safetensors$/.test(name))) return;
-  const hint = "add --resume to go on with it, or choose another folder with -o";
-  throw new BeitError("run/exists", `${folder}: there is a run or a model already; ${hint}`);
+  if (names.some((name) => /^(checkpoint|stage)-\d+$|^model\.safetensors$/.test(name))) {
+    const hint = "add --resume to go on with it, or choose another folder with -o";
+    throw new BeitError("run/exists", `${folder}: there is a run or a model already; ${hint}`);
+  }
+  const taken = names.filter((name) => RESULT.test(name));
+  if (taken.length === 0) return;
+  const what = `${taken.join(", ")}, which the run would write over`;
+  throw new BeitError("run/exists", `${folder}: holds ${what}; choose another folder with -o`);
 }
 
 /** Prints events as they come, a line each or none; resolves to the result. */

@@ -1,5 +1,5 @@
 import type { FloatDType } from "../checkpoint/dtype.ts";
-import { holdsModel, writeFolder } from "../checkpoint/folder.ts";
+import { holdsModel, WRITTEN_FIRST, writeFolder } from "../checkpoint/folder.ts";
 import { modelFolderContent, storedDType } from "../evaluate/convert.ts";
 import type { Model } from "../evaluate/model.ts";
 import { say } from "../platform/console.ts";
@@ -18,10 +18,12 @@ export interface WriteOptions {
   readonly force?: boolean;
 }
 
-/** @throws BeitError `convert/exists` when a model is there and is not to be written over */
+/** @throws BeitError `convert/exists` when a model, or a file of a name that is written, is there and is not to be written over */
 export async function requireFree({ output, force = false }: WriteOptions): Promise<void> {
-  if (force || !(await holdsModel(output))) return;
-  throw new BeitError("convert/exists", `${output}: there is a model already; add --force to write over it`);
+  if (force) return;
+  const exists = (what: string) => new BeitError("convert/exists", `${output}: ${what}; add --force to write over it`);
+  if (await holdsModel(output)) throw exists("there is a model already");
+  for (const file of WRITTEN_FIRST) if (await pathKind(`${output}/${file}`)) throw exists(`there is a ${file} already`);
 }
 
 /**

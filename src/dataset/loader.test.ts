@@ -303,7 +303,7 @@ describe("pictures that cannot be read", () => {
   const all = [{ epoch: 0, first: 0, indices: Int32Array.of(1, 0, 4, 3, 2) }];
 
   test.each([0, 2])("are named one by one and the rest goes on (%i workers)", async (workers) => {
-    const loader = await open({ samples: mixed, workers, onError: "skip" });
+    const loader = await open({ samples: mixed, workers });
     const [batch] = await collect(loader, all);
     expect(batch!.errors.map(({ row, index, error }) => [row, index, error.code])).toEqual([
       [0, 1, "image/empty"],
@@ -316,16 +316,6 @@ describe("pictures that cannot be read", () => {
     const [good] = await collect(loader, [{ epoch: 0, first: 1, indices: Int32Array.of(0) }]);
     expect(batch!.pixels.slice(LENGTH, 2 * LENGTH)).toEqual(good!.pixels);
     expect(batch!.pixels.slice(2 * LENGTH).every((value) => value === 0)).toBe(true);
-  });
-
-  test("end the iteration with the picture's name by default, and the loader lives on", async () => {
-    const loader = await open({ samples: mixed, workers: 2 });
-    await expect(collect(loader, all)).rejects.toMatchObject({
-      name: "BeitError",
-      code: "image/empty",
-      message: expect.stringContaining("empty.jpg"),
-    });
-    expect(await collect(loader, [{ epoch: 0, first: 0, indices: Int32Array.of(0) }])).toHaveLength(1);
   });
 });
 

@@ -27,8 +27,6 @@ export interface LoaderOptions extends Preparation {
   prefetch?: number;
   /** Bytes of decoded pictures kept over all workers; 0 where each is read once. Default: a quarter of the memory. */
   cacheBytes?: number;
-  /** About a picture that cannot be read: stop with its name, or go on without it. Default `"throw"`. */
-  onError?: "throw" | "skip";
 }
 
 /** Model inputs for consecutive samples of an epoch; the arrays belong to whoever gets them. */
@@ -44,7 +42,7 @@ export interface Batch {
   labels: Int32Array;
   /** [B], into the samples. */
   indices: Int32Array;
-  /** Pictures that could not be read (`onError: "skip"`), by row: their pixels are 0. */
+  /** Pictures that could not be read, by row: their pixels are 0. */
   errors: { row: number; index: number; error: BeitError }[];
 }
 
@@ -52,7 +50,7 @@ export interface Batch {
 export interface Loader {
   /**
    * The planned batches, one iteration at a time; leaving it early is fine.
-   * @throws BeitError of the picture with `onError: "throw"`; `thread/died`; RangeError for a plan that does not fit.
+   * @throws BeitError `thread/died`; RangeError for a plan that does not fit.
    */
   batches(plan: Iterable<BatchPlan>): AsyncGenerator<Batch, void, void>;
   statistics(): LoaderStatistics;
@@ -111,7 +109,6 @@ export async function createLoader(options: LoaderOptions): Promise<Loader> {
         error: new BeitError(code, message),
       }))
       .sort((a, b) => a.row - b.row);
-    if (errors[0] && options.onError !== "skip") throw errors[0].error;
     meter.images += rows;
     return {
       epoch: plan.epoch,

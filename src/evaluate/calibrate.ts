@@ -2,9 +2,10 @@ import { drawCalibration } from "../dataset/calibration.ts";
 import { BeitError } from "../platform/errors.ts";
 import { float32 } from "../tensor/tensor.ts";
 import { type ClassificationMetrics, classificationMetrics } from "./classification.ts";
-import { type ScoredDataset, type ScoreOptions, scoreDataset, type Unreadable } from "./dataset.ts";
+import { type ScoredDataset, type ScoreOptions, scoreDataset } from "./dataset.ts";
 import type { LabelledLogits } from "./logits.ts";
 import type { Model } from "./model.ts";
+import type { Unreadable } from "./samples.ts";
 import { fitTemperature } from "./temperature.ts";
 
 /** How a classifier is calibrated. */

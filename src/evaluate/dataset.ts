@@ -1,37 +1,20 @@
 import { type Drawing, openDataset } from "../dataset/folder.ts";
 import { readLayout } from "../dataset/layout.ts";
-import type { Sample } from "../dataset/sample.ts";
-import { BeitError } from "../platform/errors.ts";
 import { absolutePath, pathKind } from "../platform/folders.ts";
-import type { LabelledLogits } from "./logits.ts";
-import { type Classifier, createPredictor } from "./predictor.ts";
-
-/** A picture that could not be scored. */
-export interface Unreadable {
-  readonly file: string;
-  readonly error: string;
-}
+import type { Classifier } from "./predictor.ts";
+import { type SampleOptions, type ScoredSamples, scoreSamples } from "./samples.ts";
 
 /** What a classifier says about a data set's pictures. */
-export interface ScoredDataset {
+export interface ScoredDataset extends ScoredSamples {
   readonly split: string;
-  /** The pictures that could be read, in the order of the logits. */
-  readonly samples: readonly Sample[];
-  readonly scored: LabelledLogits;
-  readonly unreadable: readonly Unreadable[];
-  /** Wall clock of reading and classifying, the model loaded before. */
-  readonly runtimeSeconds: number;
 }
 
 /** Which pictures, and how. */
-export interface ScoreOptions {
+export interface ScoreOptions extends SampleOptions {
   /** Default: validation where the data set has one of its own, else all of it. */
   readonly split?: string;
   /** How train and validation are drawn apart where the data set has no validation split. */
   readonly drawn?: Drawing;
-  readonly workers?: number;
-  /** Told after each picture; `total` pictures in all. */
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 async function defaultSplit(root: string): Promise<string> {
@@ -53,35 +36,5 @@ export async function scoreDataset(
   const classes = model.config.labels;
   const wanted = options.split ?? (await defaultSplit(root));
   const { samples, split } = await openDataset(root, { ...options.drawn, split: wanted, classes });
-  const predictor = await createPredictor(model, options.workers === undefined ? {} : { workers: options.workers });
-  const began = performance.now();
-  const logits = new Float32Array(samples.length * classes.length);
-  const read: Sample[] = [];
-  const unreadable: Unreadable[] = [];
-  try {
-    let row = 0;
-    for await (const outcome of predictor.scores(samples.map(({ path }) => path))) {
-      const sample = samples[row++]!;
-      if ("error" in outcome) unreadable.push({ file: sample.id, error: outcome.error.message });
-      else logits.set(outcome.logits, (read.push(sample) - 1) * classes.length);
-      options.onProgress?.(row, samples.length);
-    }
-  } finally {
-    await predictor.close();
-  }
-  if (read.length === 0) {
-    const message = `${root}: none of the ${samples.length} pictures can be read; the first: ${unreadable[0]!.error}`;
-    throw new BeitError("evaluate/no-samples", message);
-  }
-  return {
-    split,
-    samples: read,
-    scored: {
-      logits: logits.subarray(0, read.length * classes.length),
-      labels: Int32Array.from(read, ({ label }) => label),
-      classes,
-    },
-    unreadable,
-    runtimeSeconds: (performance.now() - began) / 1000,
-  };
+  return { split, ...(await scoreSamples(model, samples, classes, options)) };
 }

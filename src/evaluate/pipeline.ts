@@ -138,14 +138,19 @@ export async function toPicture(image: ImageInput, index: number): Promise<Pictu
   if (typeof image === "string") return image;
   if (image instanceof Uint8Array) return { bytes: image, name: `picture ${index + 1}` };
   if (image instanceof Blob) return { bytes: new Uint8Array(await image.arrayBuffer()), name: `picture ${index + 1}` };
+  const refuse = (came: string) => {
+    const expected = "expected a path, a file's content or pixels of 1, 3 or 4 bytes";
+    return new BeitError("pipeline/bad-input", `picture ${index + 1}: ${expected}, got ${came}`);
+  };
+  if (typeof image !== "object" || image === null) throw refuse(String(image));
   const drawn = await drawablePixels(image);
   if (drawn) return drawn;
   const { width, height, data } = image as ImageData;
+  if (!ArrayBuffer.isView(data)) throw refuse(`an object of type ${(image as object).constructor?.name ?? "null"}`);
   const channels = data.length / (width * height);
   const isSize = (value: number) => Number.isInteger(value) && value > 0;
   if (!isSize(width) || !isSize(height) || ![1, 3, 4].includes(channels)) {
-    const message = `expected a path, a file's content or pixels of 1, 3 or 4 bytes, got ${width} x ${height} pixels in ${data.length} bytes`;
-    throw new BeitError("pipeline/bad-input", `picture ${index + 1}: ${message}`);
+    throw refuse(`${width} x ${height} pixels in ${data.length} bytes`);
   }
   return toRgb({ width, height, channels, data });
 }

@@ -1,5 +1,16 @@
 import { createHash, randomBytes } from "node:crypto";
-import { type FileHandle, mkdir, open, readFile as read, realpath, rename, rm, stat } from "node:fs/promises";
+import {
+  access,
+  constants,
+  type FileHandle,
+  mkdir,
+  open,
+  readFile as read,
+  realpath,
+  rename,
+  rm,
+  stat,
+} from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
 
@@ -19,6 +30,23 @@ const reasons: Record<string, string> = {
 export function fileReason(error: unknown): string {
   const code = (error as NodeJS.ErrnoException)?.code ?? "";
   return reasons[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Makes a folder and those it lies in, where they are missing; resolves to the first one made. @throws Node's error */
+export async function makeFolder(path: string): Promise<string | undefined> {
+  try {
+    return await mkdir(path, { recursive: true });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "ENOENT") throw error;
+    await access(await nearest(path), constants.W_OK); // Node says ENOENT of a file system that is read-only
+    throw error;
+  }
+}
+
+/** The path itself or the folder above it that is there. */
+async function nearest(path: string): Promise<string> {
+  const there = await stat(path).catch(() => undefined);
+  return there || dirname(path) === path ? path : nearest(dirname(path));
 }
 
 const unreadable = (path: string, error: unknown) =>
@@ -110,7 +138,7 @@ export async function openFileAtomic(path: string): Promise<AtomicFile> {
     }
   };
   const opened = await guarded(async () => {
-    await mkdir(dirname(target), { recursive: true });
+    await makeFolder(dirname(target));
     file = await open(temporary, streams ? "w" : "wx");
     return file;
   });

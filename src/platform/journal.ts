@@ -1,9 +1,9 @@
 import { once } from "node:events";
 import { createReadStream } from "node:fs";
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BeitError } from "./errors.ts";
-import { fileReason } from "./files.ts";
+import { fileReason, makeFolder } from "./files.ts";
 
 /** A file of lines that an interrupted process leaves and a later one continues. */
 export interface Journal {
@@ -37,7 +37,7 @@ export async function openJournal(path: string, name = path): Promise<Journal> {
     }
   };
   const { file, size } = await guarded(async () => {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     const file = await open(path, "a+");
     return { file, size: (await file.stat()).size };
   });

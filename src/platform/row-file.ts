@@ -1,7 +1,7 @@
-import { type FileHandle, mkdir, open, rm } from "node:fs/promises";
+import { type FileHandle, open, rm } from "node:fs/promises";
 import { dirname } from "node:path";
 import { BeitError } from "./errors.ts";
-import { fileReason } from "./files.ts";
+import { fileReason, makeFolder } from "./files.ts";
 
 /** Rows of float32 on disk, for as long as it is open: more than memory holds, read in any order. */
 export interface RowFile {
@@ -22,7 +22,7 @@ export async function createRowFile(path: string, rowLength: number): Promise<Ro
     new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
   let file: FileHandle;
   try {
-    await mkdir(dirname(path), { recursive: true });
+    await makeFolder(dirname(path));
     file = await open(path, "w+");
   } catch (error) {
     throw unwritable(error);

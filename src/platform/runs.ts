@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { mkdir, open, readdir, readFile, rename, rm } from "node:fs/promises";
+import { open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
-import { fileReason } from "./files.ts";
+import { fileReason, makeFolder } from "./files.ts";
 
 /**
  * Fills a folder under a temporary name and renames it, so that it is there complete or not at all.
@@ -11,7 +11,7 @@ import { fileReason } from "./files.ts";
 export async function writeFolderAtomic(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
   try {
-    await mkdir(temporary, { recursive: true });
+    await makeFolder(temporary);
     await fill(temporary);
     await rm(path, { recursive: true, force: true });
     await rename(temporary, path);
@@ -48,9 +48,19 @@ function isRunning(pid: number): boolean {
 /** Takes a folder for this process as {@link lockFile} takes a name. */
 export const lockFolder = (path: string): Promise<() => Promise<void>> => lockFile(join(path, LOCK), path);
 
+/** Removes a folder and those it lies in, up to `top`, as far as they are empty. */
+async function removeEmpty(path: string, top: string): Promise<void> {
+  const gone = await rmdir(path).then(
+    () => true,
+    () => false,
+  );
+  if (gone && path !== top) await removeEmpty(dirname(path), top);
+}
+
 /**
  * Takes what a name stands for, by a file, for this process until the returned function is called. A lock left by a
- * process that is gone is taken over, also when its number is this process's now, as it always is in a container.
+ * process that is gone is taken over, also when its number is this process's now, as it always is in a container. Folders made
+ * for it go with it when nothing was put into them.
  * @param lock the file
  * @param path what it stands for
  * @throws BeitError `run/locked` when another running process holds it, `file/unwritable` when it cannot be made.
@@ -58,7 +68,7 @@ export const lockFolder = (path: string): Promise<() => Promise<void>> => lockFi
 export async function lockFile(lock: string, path: string): Promise<() => Promise<void>> {
   const unwritable = (error: unknown) =>
     new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
-  await mkdir(dirname(lock), { recursive: true }).catch((error: unknown) => {
+  const made = await makeFolder(dirname(lock)).catch((error: unknown) => {
     throw unwritable(error);
   });
   for (let attempt = 0; ; attempt++) {
@@ -67,9 +77,10 @@ export async function lockFile(lock: string, path: string): Promise<() => Promis
       await file.writeFile(`${process.pid}\n`);
       await file.close();
       held.add(lock);
-      return () => {
+      return async () => {
         held.delete(lock);
-        return rm(lock, { force: true });
+        await rm(lock, { force: true });
+        if (made) await removeEmpty(dirname(lock), made);
       };
     } catch (error) {
       if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) throw unwritable(error);

@@ -84,6 +84,16 @@ describe("decodeSmallJpeg", () => {
     }
   });
 
+  it("refuses each of several damaged pictures that are decoded at the same time", async () => {
+    const good = await jpeg(60, 40, 80, "4:2:0");
+    const damaged = good.subarray(0, good.length >> 1);
+    await decodeImage(good, "good"); // the decoder is there: all begin at once
+    for (const count of [2, 3, 8]) {
+      const outcomes = await Promise.allSettled(Array.from({ length: count }, () => decodeImage(damaged, "damaged")));
+      expect(outcomes.map(({ status }) => status)).toEqual(new Array(count).fill("rejected"));
+    }
+  });
+
   it("changes no verdict of decodeImage on files with wrong bytes, and no bits where the tables are right", async () => {
     const stream = random("wrong bytes");
     const whole = await jpeg(90, 70, 85, "4:2:0");

@@ -10,19 +10,27 @@ type Decode = typeof import("@jsquash/jpeg/decode.js")["default"];
 let loading: Promise<Decode> | undefined;
 let compiled: WebAssembly.Module | undefined;
 
+let last: Promise<unknown> = Promise.resolve();
+
 /**
  * Decodes a small JPEG file whose header is plain (see `jpegHeader`), with the bits that sharp gives (wrong tables in a damaged file
  * apart, docs/numerics.md).
  * @returns undefined when the decoder complains of anything, at once: whether the file is damaged is then for sharp to say
  */
-export async function decodeSmallJpeg(bytes: Uint8Array): Promise<Pixels | undefined> {
+export function decodeSmallJpeg(bytes: Uint8Array): Promise<Pixels | undefined> {
+  const decoded = last.then(() => decodeNow(bytes)); // one after the other: what one complains of must not reach another
+  last = decoded;
+  return decoded;
+}
+
+async function decodeNow(bytes: Uint8Array): Promise<Pixels | undefined> {
   try {
     loading ??= load();
     const decode = await loading;
     const { width, height, data } = await decode(Uint8Array.from(bytes).buffer);
     return toRgb({ width, height, channels: 4, data });
   } catch {
-    loading = undefined; // what it held of that picture stays in its memory: the next picture gets a new one
+    loading = undefined; // it would hold its tongue about the next damaged picture, which gets a new one
     return undefined;
   }
 }

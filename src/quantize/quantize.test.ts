@@ -42,7 +42,7 @@ async function withOutlier(): Promise<Model> {
 async function centreLogits(model: Model): Promise<void> {
   const classes = model.config.labels;
   const { samples } = await openDataset(dataset, { classes });
-  const { logits } = await scoreSamples(model, samples, classes, { workers: 0 });
+  const { logits } = (await scoreSamples(model, samples, classes, { workers: 0 })).scored;
   const bias = model.parameters.get("classifier.bias")!.data;
   for (const [i, logit] of logits.entries()) bias[i % classes.length]! -= logit / samples.length;
 }

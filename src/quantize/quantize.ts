@@ -90,7 +90,7 @@ export async function quantizeClassifier(
     await scoreSamples(model, rest, classes),
     await scoreSamples({ ...model, quantized: bytes }, rest, classes),
   ];
-  const heldOut = compare(fp32, int8);
+  const heldOut = compare(fp32.scored, int8.scored);
   return { ...choice, model: bytes, split, activations, calibrationPictures: calibration.length, heldOut };
 }
 

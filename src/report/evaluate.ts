@@ -1,8 +1,9 @@
 import { accuracyIntervals } from "../evaluate/bootstrap.ts";
 import { classificationMetrics } from "../evaluate/classification.ts";
-import { type ScoredDataset, type ScoreOptions, scoreDataset, type Unreadable } from "../evaluate/dataset.ts";
+import { type ScoreOptions, scoreDataset } from "../evaluate/dataset.ts";
 import { worstMistakes } from "../evaluate/mistakes.ts";
 import { type Classifier, PREDICTION_BATCH } from "../evaluate/predictor.ts";
+import type { ScoredSamples, Unreadable } from "../evaluate/samples.ts";
 import { bySubset, type SubsetMetrics } from "../evaluate/subsets.ts";
 import { fitTemperature } from "../evaluate/temperature.ts";
 import { BeitError } from "../platform/errors.ts";
@@ -40,7 +41,7 @@ export async function evaluateDataset(
 }
 
 /** Pictures and what a model said of them. */
-type Scores = Pick<ScoredDataset, "samples" | "scored" | "runtimeSeconds">;
+type Scores = Pick<ScoredSamples, "samples" | "scored" | "runtimeSeconds">;
 
 /**
  * Everything that is reported of a model's scores.

@@ -56,7 +56,7 @@ export interface FinishedText {
 
 /**
  * Evaluates a finished run's model and writes its folder: weights, processor, ONNX file, card, report and results.
- * @throws BeitError of the first validation picture that cannot be read, and `file/unwritable`
+ * @throws BeitError `file/unwritable`
  */
 export async function finishRun(run: FinishedRun): Promise<FinishedText> {
   const last: LastStage = { ...run, stage: stagesOf(run.recipe, "recipe").at(-1)!, result: run.results.at(-1)! };
@@ -98,14 +98,9 @@ async function summarize(run: LastStage, hasOnnx: boolean): Promise<RunSummary> 
 
 /** The model on the validation pictures: with intervals, and by source where there are several. */
 async function evaluateRun({ output, dataset, result: { model, data } }: LastStage): Promise<EvaluationReport> {
-  const began = performance.now();
-  const scored = await scoreSamples(model, data.validation, data.classes);
-  const runtimeSeconds = (performance.now() - began) / 1000;
+  const scores = await scoreSamples(model, data.validation, data.classes);
   const sources = new Set(data.validation.map(({ attributes }) => attributes.source));
-  return evaluationReport(
-    { samples: data.validation, scored, runtimeSeconds },
-    { model: output, dataset, by: sources.size > 1 ? ["source"] : [] },
-  );
+  return evaluationReport(scores, { model: output, dataset, by: sources.size > 1 ? ["source"] : [] });
 }
 
 function trainingRun({ stage, result: { model, data, state, totalSteps } }: LastStage): TrainingRun {

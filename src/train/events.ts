@@ -10,7 +10,7 @@ export type RunEvent<Metrics> =
       /** Better than all before it. */
       readonly best: boolean;
     }
-  /** Training pictures found unreadable in this step, for the first time. */
+  /** Pictures found unreadable for the first time, in a step or an evaluation. */
   | { readonly kind: "unreadable"; readonly step: number; readonly messages: readonly string[]; readonly total: number }
   | { readonly kind: "checkpoint"; readonly step: number }
   | { readonly kind: "interrupted"; readonly step: number };

@@ -1,10 +1,12 @@
-import { serializeConfig, WIDE } from "../beit/config.ts";
+import { type BeitConfig, serializeConfig, WIDE } from "../beit/config.ts";
+import { resizeParameter } from "../beit/resize-parameters.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
-import type { ClassificationMetrics } from "../evaluate/classification.ts";
+import { type ClassificationMetrics, classificationMetrics } from "../evaluate/classification.ts";
 import { loadModel } from "../evaluate/model.ts";
-import { evaluateSamples, type TrainedModel } from "../evaluate/samples.ts";
+import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { defaultProcessor, serializeImageProcessor } from "../image/processor.ts";
 import { parameterGroups } from "../optim/groups.ts";
+import { BeitError } from "../platform/errors.ts";
 import { openTrainingData } from "./data.ts";
 import type { RunEvent } from "./events.ts";
 import { fineTuneStep, microBatches } from "./fine-tune-step.ts";
@@ -23,6 +25,8 @@ export type TrainEvent = RunEvent<ClassificationMetrics>;
 export interface TrainOptions extends RunOptions {
   /** A model to start from instead of the recipe's. */
   readonly start?: string | undefined;
+  /** The recipe of the stage that goes on from this run's model, which must fit. */
+  readonly next?: Recipe | undefined;
 }
 
 /** A fine-tuning run that has ended. */
@@ -54,10 +58,11 @@ export function picturesAtOnce(imageSize: number, wide: boolean, share = 1): num
 export async function openFineTuning(
   dataset: string,
   recipe: Recipe,
-  { output, start = recipe.model }: Pick<TrainOptions, "output" | "start">,
+  { output, start = recipe.model, next }: Pick<TrainOptions, "output" | "start" | "next">,
 ): Promise<Task<TrainedModel, ClassificationMetrics>> {
   const data = await openTrainingData(dataset, recipe);
   const { config, parameters, loaded, from } = await startClassifier({ ...recipe, model: start }, data.classes);
+  if (next) requireResizable(parameters, config, next);
   const wide = config.hiddenSize >= WIDE;
   const microBatch = microBatchOf(recipe, picturesAtOnce(recipe.imageSize, wide, recipe.patchesPerCell / 4));
   const { patchesPerCell } = recipe;
@@ -69,7 +74,6 @@ export async function openFineTuning(
   return {
     recipe,
     data,
-    unreadable: "throw",
     parameters,
     from,
     loaded,
@@ -98,13 +102,14 @@ export async function openFineTuning(
     microBatches: (batch) => microBatches(batch, step, { config, microBatch, labelSmoothing, seed }),
     model: (values) => ({ config, processor, parameters: values }),
     async evaluate(model) {
-      const metrics = await evaluateSamples(model, data.validation, data.classes);
+      const { scored, unreadable } = await scoreSamples(model, data.validation, data.classes);
+      const metrics = classificationMetrics(scored);
       const figures = {
         eval_loss: metrics.loss,
         eval_accuracy: metrics.accuracy,
         eval_balanced_accuracy: metrics.balanced_accuracy,
       };
-      return { metrics, figures, value: metrics[recipe.best] };
+      return { metrics, figures, value: metrics[recipe.best], unreadable: unreadable.map(({ error }) => error) };
     },
     lessIsBetter: recipe.best === "loss",
     save: (folder, model) =>
@@ -118,6 +123,18 @@ export async function openFineTuning(
     parseRecipe: (json, name) => parseRecipe(json, {}, name),
     close: async () => undefined,
   };
+}
+
+/** @throws BeitError `recipe/invalid` where position tables cannot be resized for the next stage, before the first is trained */
+function requireResizable(parameters: TrainedModel["parameters"], config: BeitConfig, { imageSize }: Recipe): void {
+  const larger = { ...config, imageSize: [imageSize, imageSize] as const };
+  try {
+    for (const [name, tensor] of parameters) resizeParameter(name, tensor, config, larger);
+  } catch (error) {
+    if (!(error instanceof BeitError)) throw error;
+    const [before] = config.imageSize;
+    throw new BeitError("recipe/invalid", `a stage of ${imageSize} px after one of ${before} px: ${error.message}`);
+  }
 }
 
 /** The classifier before its first step: of a checkpoint the encoder, and its head where the labels are the same. */

@@ -42,7 +42,7 @@ export const frozenShape = (config: BeitConfig, frozen: number): [tokens: number
  * A loader that gives, as `pixels`, what the frozen blocks make of each picture: computed when the picture is first drawn
  * and read from a file from then on. That file goes when the loader is closed.
  * @param path of the file
- * @throws BeitError as `createFeatureExtractor` and `createRowFile`; of a picture that cannot be read
+ * @throws BeitError as `createFeatureExtractor` and `createRowFile`
  */
 export async function createFrozenLoader(
   model: TrainedModel,
@@ -60,17 +60,20 @@ export async function createFrozenLoader(
     throw error;
   });
   const kept = new Set<number>();
+  const unreadable = new Map<number, BeitError>();
   const meter = createMeter(1);
 
   /** Computes those of the pictures that are not in the file yet. */
   const compute = async (indices: ReadonlySet<number>) => {
-    const missing = [...indices].filter((index) => !kept.has(index));
+    const missing = [...indices].filter((index) => !kept.has(index) && !unreadable.has(index));
     let next = 0;
     for await (const outcome of extractor.scores(missing.map((index) => samples[index]!.path))) {
-      if ("error" in outcome) throw outcome.error;
       const index = missing[next++]!;
-      await file.write(index, outcome.logits);
-      kept.add(index);
+      if ("error" in outcome) unreadable.set(index, outcome.error);
+      else {
+        await file.write(index, outcome.logits);
+        kept.add(index);
+      }
     }
   };
   return {
@@ -82,15 +85,19 @@ export async function createFrozenLoader(
           await meter.waiting(
             compute(new Set(indices)).then(() =>
               Promise.all(
-                Array.from(indices, (index, row) =>
-                  file.read(index, pixels.subarray(row * length, (row + 1) * length)),
+                Array.from(indices, async (index, row) =>
+                  kept.has(index) ? file.read(index, pixels.subarray(row * length, (row + 1) * length)) : undefined,
                 ),
               ),
             ),
           );
           meter.images += indices.length;
           const labels = Int32Array.from(indices, (index) => samples[index]!.label);
-          const batch = { epoch, first, indices: indices.slice(), pixels, labels, errors: [] };
+          const errors = Array.from(indices, (index, row) => ({ row, index, error: unreadable.get(index) }));
+          const known = errors.filter(
+            (entry): entry is typeof entry & { error: BeitError } => entry.error !== undefined,
+          );
+          const batch = { epoch, first, indices: indices.slice(), pixels, labels, errors: known };
           yield { ...batch, tokenizerPixels: new Float32Array(0) };
         }
       } finally {

@@ -19,7 +19,7 @@ export async function* batchesOf(
   preparation: Omit<Preparation, "augment">,
   batchSize: number,
 ): AsyncGenerator<Batch> {
-  const loader = await createLoader({ ...preparation, samples, batchSize, onError: "skip", cacheBytes: 0 });
+  const loader = await createLoader({ ...preparation, samples, batchSize, cacheBytes: 0 });
   try {
     const order = Int32Array.from(samples.keys());
     yield* loader.batches(planBatches(order, { batchSize, epoch: 0 }));

@@ -67,14 +67,13 @@ async function* trainSteps<Model, Metrics>(
   while (state.step < totalSteps) {
     for await (const batch of remainingBatches(run)) {
       meter.dataArrived();
-      const messages = replaceUnreadable(run, batch);
-      if (messages.length) yield { kind: "unreadable", step: state.step, messages, total: run.unreadable.size };
+      yield* tellUnreadable(run, replaceUnreadable(batch));
       const micros = await task.microBatches(batch, state.step);
       meter.inputsPrepared();
       const taken = await takeStep(run, micros);
       state.seconds += meter.stepDone(recipe.batchSize);
       if (due(options.logEvery ?? 10)) yield { kind: "step", ...report(run, meter.take(), taken) };
-      if (due(recipe.evaluateEvery * perEpoch)) yield await evaluateNow(run, options.output);
+      if (due(recipe.evaluateEvery * perEpoch)) yield* evaluateNow(run, options.output);
       const pause = () => {
         const paused = meter.pauseDone();
         state.seconds += paused;
@@ -117,26 +116,33 @@ function remainingBatches<Model, Metrics>({
 
 /**
  * Puts a readable picture of the batch in the place of every unreadable one.
- * @returns what is wrong with those that were not known before
+ * @returns what is wrong with those
  * @throws BeitError of the first when no picture of the batch can be read
  */
-function replaceUnreadable<Model, Metrics>({ unreadable }: Run<Model, Metrics>, batch: Batch): string[] {
-  const { errors, indices, labels } = batch;
+function replaceUnreadable({ errors, indices, labels, pixels, tokenizerPixels }: Batch): string[] {
   if (errors.length === 0) return [];
   if (errors.length === indices.length) throw errors[0]!.error;
   const bad = new Set(errors.map(({ row }) => row));
   const good = Array.from(indices.keys()).filter((row) => !bad.has(row));
   for (const [i, { row }] of errors.entries()) {
     const from = good[i % good.length]!;
-    for (const pixels of [batch.pixels, batch.tokenizerPixels]) {
-      const size = pixels.length / indices.length;
-      pixels.copyWithin(row * size, from * size, (from + 1) * size);
+    for (const values of [pixels, tokenizerPixels]) {
+      const size = values.length / indices.length;
+      values.copyWithin(row * size, from * size, (from + 1) * size);
     }
     labels[row] = labels[from]!;
   }
-  const fresh = errors.filter(({ index }) => !unreadable.has(index));
-  for (const { index } of fresh) unreadable.add(index);
-  return fresh.map(({ error }) => error.message);
+  return errors.map(({ error }) => error.message);
+}
+
+/** What was not said before of pictures that cannot be read. */
+function* tellUnreadable<Model, Metrics>(
+  { unreadable, live }: Run<Model, Metrics>,
+  found: readonly string[],
+): Generator<RunEvent<Metrics>> {
+  const messages = found.filter((message) => !unreadable.has(message));
+  for (const message of messages) unreadable.add(message);
+  if (messages.length) yield { kind: "unreadable", step: live.state.step, messages, total: unreadable.size };
 }
 
 const mean = (values: readonly number[]) => values.reduce((a, b) => a + b, 0) / values.length;
@@ -184,7 +190,7 @@ function requireFinite(
   if (Number.isFinite(loss) && Number.isFinite(norm)) return;
   const bad = firstNonFinite(gradients) ?? "all parameters";
   const what = Number.isFinite(loss) ? `the gradient of ${bad}` : `the loss (${loss})`;
-  const hint = "lower the learning rate, lengthen the warm-up, or set clipNorm; the last checkpoint is kept";
+  const hint = "lower the learning rate, lengthen the warm-up, or set clipNorm; checkpoints saved before are kept";
   throw new BeitError("train/non-finite", `step ${step}: ${what} is not finite; ${hint}`);
 }
 
@@ -192,11 +198,15 @@ function requireFinite(
  * Evaluates the model at hand and keeps it when it is the best so far.
  * @throws BeitError `train/not-measured`
  */
-async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: string): Promise<RunEvent<Metrics>> {
+async function* evaluateNow<Model, Metrics>(
+  run: Run<Model, Metrics>,
+  output: string,
+): AsyncGenerator<RunEvent<Metrics>> {
   const { task, live } = run;
   const { state } = live;
   const model = currentModel(run);
-  const { metrics, figures, value } = await task.evaluate(model);
+  const { metrics, figures, value, unreadable = [] } = await task.evaluate(model);
+  yield* tellUnreadable(run, unreadable);
   if (!Number.isFinite(value)) {
     const message = `step ${state.step}: no figure of the held-out pictures: can any of them be read?`;
     throw new BeitError("train/not-measured", message);
@@ -210,7 +220,7 @@ async function evaluateNow<Model, Metrics>(run: Run<Model, Metrics>, output: str
   }
   const epoch = state.step / run.perEpoch;
   state.history.push({ step: state.step, epoch, ...figures });
-  return { kind: "evaluation", step: state.step, epoch, metrics, best };
+  yield { kind: "evaluation", step: state.step, epoch, metrics, best };
 }
 
 function describeStart<Model, Metrics>({ task, live, totalSteps }: Run<Model, Metrics>): StartReport {

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { AugmentRecipe } from "../image/augment.ts";
 import { modelSettings } from "./recipe.ts";
-import { parseSettings, positive, settings } from "./settings.ts";
+import { keysOf, parseSettings, positive, settings } from "./settings.ts";
 
 /** Jitter, flip, then one crop for both views. @see microsoft/unilm beit/datasets.py DataAugmentationForBEiT */
 const twoViews = AugmentRecipe.prefault({
@@ -46,4 +46,4 @@ export const parsePretrainRecipe = (
   json: unknown,
   overrides: Readonly<Record<string, unknown>>,
   name: string,
-): PretrainRecipe => parseSettings(PretrainRecipe, { ...(json as object), ...overrides }, name);
+): PretrainRecipe => parseSettings(PretrainRecipe, keysOf(json, overrides, name), name);

@@ -78,7 +78,6 @@ async function openPretraining(
   return {
     recipe,
     data,
-    unreadable: "skip",
     parameters,
     from,
     loaded,

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { isPreset } from "../beit/config.ts";
 import { BeitError } from "../platform/errors.ts";
-import { parseSettings, positive, settings } from "./settings.ts";
+import { keysOf, parseSettings, positive, settings } from "./settings.ts";
 
 const fraction = z.number().min(0).max(1);
 
@@ -87,7 +87,7 @@ export const fromCheckpoint = { layerDecay: 0.75 } as const satisfies Partial<Re
  * @throws BeitError `recipe/invalid` naming the key, what was expected and what came
  */
 export function parseRecipe(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string): Recipe {
-  const given: Readonly<Record<string, unknown>> = { ...(json as object), ...overrides };
+  const given: Readonly<Record<string, unknown>> = keysOf(json, overrides, name);
   const fresh = isPreset(given.model ?? Recipe.shape.model.parse(undefined));
   return parseSettings(Recipe, { ...(fresh ? fromScratch : fromCheckpoint), ...given }, name);
 }

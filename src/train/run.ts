@@ -39,8 +39,8 @@ export interface Run<Model, Metrics> {
   readonly totalSteps: number;
   /** The weights that the evaluation chose, once there are any. */
   best: Model | undefined;
-  /** Pictures that could not be read, by index. */
-  readonly unreadable: Set<number>;
+  /** What was said of pictures that could not be read. */
+  readonly unreadable: Set<string>;
   close(): Promise<void>;
 }
 
@@ -54,6 +54,7 @@ export async function openRun<Model, Metrics>(
   const totalSteps = Math.ceil(perEpoch * recipe.epochs);
   const resumed = options.resume ? await resumeFrom(options.output, task) : undefined;
   const { signal, onRemark } = options;
+  if (options.resume && !resumed) onRemark?.(`${options.output}: no checkpoint is there to go on from: starts afresh`);
   const before = resumed?.state.layout; // the last bits depend on it
   const { workers = before?.workers, threads = before?.threads } = options;
   const layout = await chooseLayout(task, { workers, threads, steps: totalSteps, signal, onRemark });
@@ -77,7 +78,7 @@ export async function openRun<Model, Metrics>(
     const { batchSize, seed } = recipe;
     const loader = keep(
       await (task.openLoader?.(copyAll(live.parameters)) ?? // onnxruntime takes no shared memory
-        createLoader({ ...preparation, samples, batchSize, seed, onError: task.unreadable })),
+        createLoader({ ...preparation, samples, batchSize, seed })),
     );
     const warmupSteps = Math.round(recipe.warmupEpochs * perEpoch);
     const { learningRate: base, minLearningRate: final } = recipe;

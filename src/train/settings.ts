@@ -35,12 +35,22 @@ export const settings = {
 export type Settings = Omit<z.infer<z.ZodObject<typeof settings>>, "augment">;
 
 /**
- * A recipe of some kind from the content of its JSON file.
+ * The keys of a recipe's JSON file, options of the command line over them.
+ * @throws BeitError `recipe/invalid` for JSON that is no object
+ */
+export function keysOf(json: unknown, overrides: Readonly<Record<string, unknown>>, name: string) {
+  if (typeof json === "object" && json !== null && !Array.isArray(json)) return { ...json, ...overrides };
+  const came = Array.isArray(json) ? "a list" : JSON.stringify(json);
+  throw new BeitError("recipe/invalid", `${name}: expected an object of settings, got ${came}`);
+}
+
+/**
+ * A recipe of some kind.
  * @param name the file, for messages
  * @throws BeitError `recipe/invalid` naming the key, what was expected and what came
  */
-export function parseSettings<S extends z.ZodType>(schema: S, json: unknown, name: string): z.infer<S> {
-  const parsed = schema.safeParse(json);
+export function parseSettings<S extends z.ZodType>(schema: S, keys: object, name: string): z.infer<S> {
+  const parsed = schema.safeParse(keys);
   if (parsed.success) return parsed.data;
   throw new BeitError("recipe/invalid", `${name}: ${z.prettifyError(parsed.error).replaceAll("\n", " ")}`);
 }

@@ -35,7 +35,7 @@ export async function* trainStages(
     const output = folderOf(options.output, i + 1, count);
     const start = i === 0 ? undefined : `${folderOf(options.output, i, count)}/${BEST}`;
     if (count > 1) yield { kind: "stage", number: i + 1, count, recipe: stage };
-    results.push(yield* train(dataset, stage, { ...options, output, start }));
+    results.push(yield* train(dataset, stage, { ...options, output, start, next: stages[i + 1] }));
     if (results.at(-1)!.interrupted) break;
   }
   return results;

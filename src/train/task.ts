@@ -15,6 +15,8 @@ export interface Judgement<Metrics> {
   readonly figures: Readonly<Record<string, number>>;
   /** What chooses the weights that are kept. */
   readonly value: number;
+  /** Of the pictures that could not be read, and were left out. */
+  readonly unreadable?: readonly string[];
 }
 
 /**
@@ -24,8 +26,6 @@ export interface Judgement<Metrics> {
 export interface Task<Model, Metrics> {
   readonly recipe: Settings;
   readonly data: TrainingData;
-  /** Training pictures that cannot be read: stop at the first, or name them and go on without. */
-  readonly unreadable: "throw" | "skip";
   /** The state before the first step. */
   readonly parameters: Parameters;
   /** The preset or checkpoint, and the parameters that were taken over from it. */

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { AugmentRecipe } from "../image/augment.ts";
-import { parseSettings, positive, settings } from "./settings.ts";
+import { keysOf, parseSettings, positive, settings } from "./settings.ts";
 
 const crop = AugmentRecipe.prefault({ crop: { scale: [0.4, 1] }, filter: "lanczos", flip: 0.5 });
 
@@ -49,4 +49,4 @@ export const parseTokenizerRecipe = (
   json: unknown,
   overrides: Readonly<Record<string, unknown>>,
   name: string,
-): TokenizerRecipe => parseSettings(TokenizerRecipe, { ...(json as object), ...overrides }, name);
+): TokenizerRecipe => parseSettings(TokenizerRecipe, keysOf(json, overrides, name), name);

@@ -67,7 +67,6 @@ async function openTokenizerTraining(
   return {
     recipe,
     data,
-    unreadable: "skip",
     parameters,
     from,
     loaded,

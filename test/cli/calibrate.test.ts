@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { drawCalibration } from "../../src/dataset/calibration.ts";
 import { openDataset } from "../../src/dataset/folder.ts";
+import { classificationMetrics } from "../../src/evaluate/classification.ts";
 import { forward } from "../../src/evaluate/forward.ts";
 import { loadModel } from "../../src/evaluate/model.ts";
-import { evaluateSamples } from "../../src/evaluate/samples.ts";
+import { scoreSamples } from "../../src/evaluate/samples.ts";
 import { float32 } from "../../src/tensor/tensor.ts";
 import { beit, jpeg, type Ran, smallConfig, temporaryFolder, writeModel } from "./run.ts";
 
@@ -72,11 +73,8 @@ describe("beit calibrate", () => {
       ["model", record.before],
       ["calibrated", record.after],
     ] as const) {
-      const { loss, expected_calibration_error } = await evaluateSamples(
-        await loadModel(at(folder)),
-        rest,
-        smallConfig.labels,
-      );
+      const { scored } = await scoreSamples(await loadModel(at(folder)), rest, smallConfig.labels);
+      const { loss, expected_calibration_error } = classificationMetrics(scored);
       expect(figures.loss).toBeCloseTo(loss, 6);
       expect(figures.expected_calibration_error).toBeCloseTo(expected_calibration_error, 6);
     }

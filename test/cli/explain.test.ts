@@ -25,7 +25,10 @@ describe("beit explain", () => {
   it("does not write over the picture", async () => {
     const picture = readFileSync(join(cwd, "b.png"));
     const { code, stderr } = await beit(["explain", "b.png", "-o", "./b.png", "-m", model], { cwd });
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("is one of the pictures") });
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("is one of the files that are read"),
+    });
     expect(readFileSync(join(cwd, "b.png"))).toEqual(picture);
   });
 

@@ -42,7 +42,10 @@ describe("the file of answers", () => {
   it.each(["photos/dark.jpg", "photos/../photos/light.png"])("is none of the pictures: %s", async (output) => {
     const pictures = [dark(), readFileSync(join(cwd, "photos/light.png"))];
     const { code, stderr } = await predict(["photos", "-o", output]);
-    expect({ code, stderr }).toMatchObject({ code: 2, stderr: expect.stringContaining("is one of the pictures") });
+    expect({ code, stderr }).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining("is one of the files that are read"),
+    });
     expect([dark(), readFileSync(join(cwd, "photos/light.png"))]).toEqual(pictures);
   });
 });

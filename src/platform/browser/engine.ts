@@ -3,10 +3,10 @@ import type { DType, Tensor } from "../../tensor/tensor.ts";
 import type { EngineOptions, EngineSession, Feeds } from "../engine.ts";
 import { BeitError } from "../errors.ts";
 
-export type { EngineOptions, EngineSession, Feeds } from "../engine.ts";
+export type { Device, EngineOptions, EngineSession, Feeds } from "../engine.ts";
 
 type Runtime = typeof import("onnxruntime-web/wasm");
-type Device = "wasm" | "webgpu";
+type Provider = "wasm" | "webgpu";
 
 /** Where a page has onnxruntime's own files. Unset: where the bundler put them. */
 export interface RuntimeFiles {
@@ -19,7 +19,7 @@ export interface RuntimeFiles {
 }
 
 let files: RuntimeFiles = {};
-const loaded = new Map<Device, Promise<Runtime>>();
+const loaded = new Map<Provider, Promise<Runtime>>();
 
 /** Says where onnxruntime's files are; before the first model that needs them is loaded. */
 export function useRuntime(given: RuntimeFiles): void {
@@ -27,7 +27,7 @@ export function useRuntime(given: RuntimeFiles): void {
 }
 
 /** onnxruntime-web, loaded on first use. @throws BeitError `engine/missing` */
-async function loadRuntime(device: Device): Promise<Runtime> {
+async function loadRuntime(device: Provider): Promise<Runtime> {
   const known = loaded.get(device);
   if (known) return known;
   const module = device === "wasm" ? import("onnxruntime-web/wasm") : import("onnxruntime-web/webgpu");
@@ -47,7 +47,7 @@ async function loadRuntime(device: Device): Promise<Runtime> {
 }
 
 /** Compiles for one device. @throws what onnxruntime throws, and BeitError `engine/missing` */
-async function open(model: Uint8Array, options: EngineOptions, device: Device): Promise<EngineSession> {
+async function open(model: Uint8Array, options: EngineOptions, device: Provider): Promise<EngineSession> {
   const ort = await loadRuntime(device);
   ort.env.wasm.numThreads ??= globalThis.crossOriginIsolated ? Math.max(1, options.threads ?? 1) : 1;
   const session = await ort.InferenceSession.create(model, {
