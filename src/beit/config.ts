@@ -126,7 +126,7 @@ export function checkConfig(config: BeitConfig, name: string): void {
   }
   if (numLayers > MOST.layers) throw fail(name, `num_hidden_layers ${numLayers}: the limit is ${MOST.layers}`);
   if (hiddenSize % numHeads) throw fail(name, `hidden_size ${hiddenSize} is not a multiple of ${numHeads} heads`);
-  if (!(hiddenAct in activations)) {
+  if (!Object.hasOwn(activations, hiddenAct)) {
     throw fail(name, `hidden_act "${hiddenAct}" is not supported; supported: ${Object.keys(activations).join(", ")}`);
   }
 }

@@ -7,7 +7,7 @@ import { openOutput, say } from "../platform/console.ts";
 import { encodePng } from "../platform/decode.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
-import { baseName } from "../platform/folders.ts";
+import { absolutePath, baseName } from "../platform/folders.ts";
 import { requireOwnFile } from "./output.ts";
 import { filesOf, findPictures, type Source } from "./pictures.ts";
 
@@ -66,13 +66,13 @@ function outputPlaces(
     if (sources.length === 1) return () => output;
     throw new BeitError("usage/output", `explain: ${sources.length} pictures do not fit in ${output}; name a folder`);
   }
-  const taken = new Set<string>();
+  const taken = new Set(filesOf(sources).map((file) => absolutePath(file)));
   return ({ file }) => {
     const stem = baseName(file).replace(/\.\w+$/, "");
-    let name = `${stem}.heat.png`;
-    for (let i = 2; taken.has(name); i++) name = `${stem}-${i}.heat.png`;
-    taken.add(name);
-    return `${output}/${name}`;
+    let place = `${output}/${stem}.heat.png`;
+    for (let i = 2; taken.has(absolutePath(place)); i++) place = `${output}/${stem}-${i}.heat.png`;
+    taken.add(absolutePath(place));
+    return place;
   };
 }
 

@@ -41,7 +41,6 @@ export async function findPictures(given: readonly string[], listFile?: string):
   for (const argument of all) {
     for (const [key, source] of await sourcesOf(argument)) if (!found.has(key)) found.set(key, source);
   }
-  if (found.size === 0) throw new BeitError("usage/input", `${all.join(", ")}: no picture is there`);
   return [...found.values()];
 }
 

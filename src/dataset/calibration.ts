@@ -25,7 +25,7 @@ export function drawCalibration(samples: readonly Sample[], count: number, seed:
   const rest: Sample[] = [];
   for (const group of random(seed, "calibration").shuffle([...groups.values()])) {
     const side = calibration.length + group.length <= wanted ? calibration : rest;
-    side.push(...group);
+    for (const sample of group) side.push(sample);
   }
   if (calibration.length > 0) return { calibration, rest };
   const message = `expected two pictures or more that are not of one group, got ${samples.length}`;

@@ -56,7 +56,7 @@ export function canonicalSplit(name: string): string | undefined {
  */
 export async function readMetadata(place: MetadataPlace): Promise<{ entries: Entry[]; notImages: number }> {
   const file = `${place.root}/${place.folder}${place.name}`;
-  const text = (await readText(file)).replace(/^\uFEFF/, "");
+  const text = await readText(file);
   const rows = place.name.endsWith(".csv") ? parseCsv(text, file) : parseJsonLines(text, file);
   const entries: Entry[] = [];
   const seen = new Map<string, number>();

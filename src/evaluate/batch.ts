@@ -58,7 +58,7 @@ const nameOf = (picture: Picture) => {
 };
 
 /** A picture that is very long becomes huge when its shorter edge is given a length. @throws BeitError `image/too-large` */
-function checkResized(name: string | undefined, pixels: Pixels, { resize }: ImageProcessor): void {
+export function checkResized(name: string | undefined, pixels: Pixels, { resize }: ImageProcessor): void {
   if (!resize) return;
   const { width, height } = targetSize(pixels, resize);
   if (width * height <= MOST_RESIZED) return;

@@ -9,6 +9,7 @@ import { BeitError } from "../platform/errors.ts";
 import { compile } from "../session/session.ts";
 import type { Pixels } from "../tensor/pixels.ts";
 import { float32 } from "../tensor/tensor.ts";
+import { checkResized } from "./batch.ts";
 import type { FloatClassifier } from "./predictor.ts";
 import { scoresOf } from "./scores.ts";
 
@@ -82,6 +83,7 @@ export function createExplanations(
   return {
     async explain(pixels, label) {
       const wanted = label === undefined ? undefined : requireLabel(label, config);
+      checkResized(undefined, pixels, processor);
       const { data } = preprocess(pixels, processor);
       const first = await run(data, wanted ?? 0);
       const scores = scoresOf(first.logits, config);

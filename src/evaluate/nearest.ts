@@ -54,19 +54,22 @@ export async function nearestNeighbours(
   const session = await compile({ similarity }, { weights: new Map([["known", float32(columns, [D, N])]]) });
   const queries = normalised(query, D);
   const logits = new Float32Array(n * K);
-  for (let from = 0; from < n; from += CHUNK) {
-    const count = Math.min(CHUNK, n - from);
-    const rows = queries.slice(from * D, (from + count) * D);
-    const data = (await session.run({ rows: float32(rows, [count, D]) })).similarity!.data as Float32Array;
-    for (let i = 0; i < count; i++) {
-      const values = data.subarray(i * N, (i + 1) * N);
-      const votes = new Float64Array(K);
-      const near = largest(values, k);
-      for (const j of near) votes[known.labels[j]!]! += Math.exp((values[j]! - values[near[0]!]!) / TEMPERATURE);
-      const total = votes.reduce((a, b) => a + b, 0);
-      for (let c = 0; c < K; c++) logits[(from + i) * K + c] = Math.log(Math.max(votes[c]! / total, 1e-12));
+  try {
+    for (let from = 0; from < n; from += CHUNK) {
+      const count = Math.min(CHUNK, n - from);
+      const rows = queries.slice(from * D, (from + count) * D);
+      const data = (await session.run({ rows: float32(rows, [count, D]) })).similarity!.data as Float32Array;
+      for (let i = 0; i < count; i++) {
+        const values = data.subarray(i * N, (i + 1) * N);
+        const votes = new Float64Array(K);
+        const near = largest(values, k);
+        for (const j of near) votes[known.labels[j]!]! += Math.exp((values[j]! - values[near[0]!]!) / TEMPERATURE);
+        const total = votes.reduce((a, b) => a + b, 0);
+        for (let c = 0; c < K; c++) logits[(from + i) * K + c] = Math.log(Math.max(votes[c]! / total, 1e-12));
+      }
     }
+    return logits;
+  } finally {
+    await session.release();
   }
-  await session.release();
-  return logits;
 }

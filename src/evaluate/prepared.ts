@@ -198,13 +198,16 @@ export async function openPrepared(
     },
     async explain(image, label) {
       const pixels = await pixelsOf(await toPicture(image, 0));
-      explainer ??= open();
+      explainer ??= open().catch((error: unknown) => {
+        explainer = undefined; // the next one tries again
+        throw error;
+      });
       const explanation = await (await explainer).explain(pixels, label);
       return { ...explanation, overlay: overlayHeat(pixels, explanation, seenRegion(pixels, processor)) };
     },
     async close() {
       await predictor.close();
-      await (await explainer)?.close();
+      await (await explainer?.catch(() => undefined))?.close();
     },
   };
 }

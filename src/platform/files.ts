@@ -144,7 +144,11 @@ export async function openFileAtomic(path: string): Promise<AtomicFile> {
   });
   return {
     write: (part) => guarded(() => opened.writeFile(part)),
-    overwrite: (start, bytes) => guarded(async () => void (await opened.write(bytes, 0, bytes.length, start))),
+    overwrite: (start, bytes) =>
+      guarded(async () => {
+        for (let at = 0; at < bytes.length; )
+          at += (await opened.write(bytes, at, bytes.length - at, start + at)).bytesWritten;
+      }),
     commit: () =>
       guarded(async () => {
         if (!streams) await opened.sync();

@@ -138,7 +138,7 @@ function derivedPixels(bytes: Uint8Array): number[] {
     for (const box of boxesIn(bytes, references.from + 4, references.to)) {
       const read = numbersIn(bytes, box);
       const item = read(wide ? 4 : 2);
-      const count = read(2);
+      const count = Math.min(read(2), Math.floor((box.to - box.from) / (wide ? 4 : 2))); // no more than the box holds
       if (box.type === "dimg")
         parts.set(
           item,

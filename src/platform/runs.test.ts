@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -20,6 +20,17 @@ describe("lockFolder", () => {
       writeFileSync(join(root, ".lock"), `${pid}\n`);
       await (await lockFolder(root))();
     }
+  });
+
+  it("takes the folders that it made away again, where nothing was put into them", async () => {
+    await (await lockFolder(join(root, "a/b/c")))();
+    expect(existsSync(join(root, "a"))).toBe(false);
+    const unlock = await lockFolder(join(root, "a/b/c"));
+    writeFileSync(join(root, "a/kept"), "");
+    await unlock();
+    expect(readdirSync(join(root, "a"))).toEqual(["kept"]);
+    await (await lockFolder(join(root, "a")))();
+    expect(existsSync(join(root, "a"))).toBe(true);
   });
 
   it("respects another process that runs", async () => {

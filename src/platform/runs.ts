@@ -1,5 +1,17 @@
 import { randomBytes } from "node:crypto";
-import { open, readdir, readFile, rename, rm, rmdir } from "node:fs/promises";
+import {
+  constants,
+  copyFile,
+  link,
+  mkdir,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  rmdir,
+  stat,
+  writeFile,
+} from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { BeitError } from "./errors.ts";
 import { fileReason, makeFolder } from "./files.ts";
@@ -10,12 +22,17 @@ import { fileReason, makeFolder } from "./files.ts";
  */
 export async function writeFolderAtomic(path: string, fill: (temporary: string) => Promise<void>): Promise<void> {
   const temporary = `${path}.${randomBytes(4).toString("hex")}.tmp`;
+  const before = `${temporary}.before`;
   try {
     await makeFolder(temporary);
     await fill(temporary);
-    await rm(path, { recursive: true, force: true });
+    await rename(path, before).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== "ENOENT") throw error;
+    });
     await rename(temporary, path);
+    await rm(before, { recursive: true, force: true });
   } catch (error) {
+    await rename(before, path).catch(() => undefined);
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     if (error instanceof BeitError) throw error;
     throw new BeitError("file/unwritable", `${path}: cannot be written: ${fileReason(error)}`, { cause: error });
@@ -57,6 +74,51 @@ async function removeEmpty(path: string, top: string): Promise<void> {
   if (gone && path !== top) await removeEmpty(dirname(path), top);
 }
 
+/** Gives a whole file a second name, which must be free: whoever reads it finds a number in it. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to).catch(async (error: NodeJS.ErrnoException) => {
+      if (error.code === "EEXIST") throw error;
+      await copyFile(from, to, constants.COPYFILE_EXCL); // a file system without links
+    });
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  }
+}
+
+/** The number in a lock, 0 for one without; undefined when there is none. */
+async function holderOf(lock: string): Promise<number | undefined> {
+  try {
+    return Number(await readFile(lock, "utf8")) || 0;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+const PATIENCE = 10_000; // ms after which whoever was removing a lock is gone too
+
+/** Removes a lock that a process left, unless another process has done so by now: one at a time looks and removes. */
+async function removeStale(lock: string, pid: number): Promise<void> {
+  const turn = `${lock}.turn`;
+  try {
+    await mkdir(turn);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
+    const since = await stat(turn).catch(() => undefined);
+    if (since && Date.now() - since.mtimeMs > PATIENCE) await rmdir(turn).catch(() => undefined);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    return;
+  }
+  try {
+    if ((await holderOf(lock)) === pid) await rm(lock, { force: true });
+  } finally {
+    await rmdir(turn);
+  }
+}
+
 /**
  * Takes what a name stands for, by a file, for this process until the returned function is called. A lock left by a
  * process that is gone is taken over, also when its number is this process's now, as it always is in a container. Folders made
@@ -71,25 +133,28 @@ export async function lockFile(lock: string, path: string): Promise<() => Promis
   const made = await makeFolder(dirname(lock)).catch((error: unknown) => {
     throw unwritable(error);
   });
-  for (let attempt = 0; ; attempt++) {
-    try {
-      const file = await open(lock, "wx");
-      await file.writeFile(`${process.pid}\n`);
-      await file.close();
-      held.add(lock);
-      return async () => {
-        held.delete(lock);
-        await rm(lock, { force: true });
-        if (made) await removeEmpty(dirname(lock), made);
-      };
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== "EEXIST" || attempt > 1) throw unwritable(error);
-      const pid = Number(await readFile(lock, "utf8").catch(() => "0"));
+  const own = `${lock}.${randomBytes(4).toString("hex")}.tmp`;
+  try {
+    await writeFile(own, `${process.pid}\n`);
+    while (!(await linked(own, lock))) {
+      const pid = await holderOf(lock);
+      if (pid === undefined) continue; // given back just now
       if (pid === process.pid ? held.has(lock) : pid > 0 && isRunning(pid)) {
         const hint = "wait for it, stop it, or choose another place with -o";
         throw new BeitError("run/locked", `${path}: another run (process ${pid}) is writing here; ${hint}`);
       }
-      await rm(lock, { force: true });
+      await removeStale(lock, pid);
     }
+  } catch (error) {
+    if (made) await removeEmpty(dirname(lock), made);
+    throw error instanceof BeitError ? error : unwritable(error);
+  } finally {
+    await rm(own, { force: true });
   }
+  held.add(lock);
+  return async () => {
+    held.delete(lock);
+    await rm(lock, { force: true });
+    if (made) await removeEmpty(dirname(lock), made);
+  };
 }

@@ -1,11 +1,13 @@
 import { accuracyIntervals } from "../evaluate/bootstrap.ts";
 import { classificationMetrics } from "../evaluate/classification.ts";
 import { type ScoreOptions, scoreDataset } from "../evaluate/dataset.ts";
+import type { LabelledLogits } from "../evaluate/logits.ts";
 import { worstMistakes } from "../evaluate/mistakes.ts";
 import { type Classifier, PREDICTION_BATCH } from "../evaluate/predictor.ts";
 import type { ScoredSamples, Unreadable } from "../evaluate/samples.ts";
 import { bySubset, type SubsetMetrics } from "../evaluate/subsets.ts";
 import { fitTemperature } from "../evaluate/temperature.ts";
+import { thresholdSweep } from "../evaluate/thresholds.ts";
 import { BeitError } from "../platform/errors.ts";
 import { type EvaluationReport, evaluationRecord } from "./evaluation.ts";
 import { speedMetrics, type TrainerMetrics } from "./trainer.ts";
@@ -43,6 +45,12 @@ export async function evaluateDataset(
 /** Pictures and what a model said of them. */
 type Scores = Pick<ScoredSamples, "samples" | "scored" | "runtimeSeconds">;
 
+const THRESHOLDS = [0.1, 0.25, 0.5, 0.75, 0.9];
+
+/** Whether there are two classes, and pictures of both. */
+const hasTwoSides = ({ classes, labels }: LabelledLogits) =>
+  classes.length === 2 && labels.includes(0) && labels.includes(1);
+
 /**
  * Everything that is reported of a model's scores.
  * @throws BeitError `dataset/unknown-attribute` for an attribute in `by` that no picture has
@@ -60,6 +68,7 @@ export function evaluationReport(
     intervals: accuracyIntervals(scored),
     ...(by.length > 0 && { by: Object.fromEntries(by.map((key) => [key, subsetsOf(scores, key)])) }),
     temperature: fitTemperature(scored),
+    ...(hasTwoSides(scored) && { thresholds: thresholdSweep(scored, { thresholds: THRESHOLDS }) }),
     runtimeSeconds,
     mistakes: worstMistakes(scored, mistakes).map(({ index, ...mistake }) => ({
       file: samples[index]!.id,

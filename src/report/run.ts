@@ -2,6 +2,7 @@ import { type BeitConfig, serializeConfig } from "../beit/config.ts";
 import { forwardMacs } from "../beit/flops.ts";
 import { writeFolder } from "../checkpoint/folder.ts";
 import { inferenceModel } from "../evaluate/inference.ts";
+import { parameterCount } from "../evaluate/model.ts";
 import { scoreSamples, type TrainedModel } from "../evaluate/samples.ts";
 import { serializeImageProcessor } from "../image/processor.ts";
 import { encodeModelParts } from "../onnx/encode.ts";
@@ -80,13 +81,10 @@ const LARGEST_ONNX_BYTES = 200e6; // beyond, a second copy of the weights is lef
 
 /** The model as ONNX of standard operators; undefined when that is a large file. */
 async function portableModel(model: TrainedModel): Promise<Uint8Array[] | undefined> {
-  if (4 * parameterTotal(model) >= LARGEST_ONNX_BYTES) return undefined;
+  if (4 * parameterCount(model.parameters) >= LARGEST_ONNX_BYTES) return undefined;
   const parts = encodeModelParts(await inferenceModel(model, { portable: true }));
   return parts.reduce((sum, { byteLength }) => sum + byteLength, 0) < LARGEST_ONNX_BYTES ? parts : undefined;
 }
-
-const parameterTotal = ({ parameters }: TrainedModel) =>
-  [...parameters.values()].reduce((sum, { data }) => sum + data.length, 0);
 
 async function summarize(run: LastStage, hasOnnx: boolean): Promise<RunSummary> {
   const report = await evaluateRun(run);
@@ -117,7 +115,7 @@ function trainingRun({ stage, result: { model, data, state, totalSteps } }: Last
     steps: state.step,
     images: state.step * stage.batchSize,
     pixelsPerImage: config.numChannels * height * width,
-    parameters: parameterTotal(model),
+    parameters: parameterCount(model.parameters),
     ...macsOf(config, stage, data.samples.length / (state.step * stage.batchSize)),
     trainLoss: state.lossSum / Math.max(1, state.step),
   };

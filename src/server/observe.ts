@@ -1,4 +1,5 @@
 import { createMiddleware } from "hono/factory";
+import { routePath } from "hono/route";
 import type { RequestState, Services } from "./services.ts";
 
 const GIVEN_ID = /^[\w.-]{1,64}$/;
@@ -19,7 +20,8 @@ export const observe = ({ clock, metrics, log, isStopping }: Services, routes: R
     if (!c.res.headers.has("Cache-Control")) c.res.headers.set("Cache-Control", "no-store");
     if (isStopping()) c.res.headers.set("Connection", "close");
 
-    const { method, path } = c.req;
+    const { method } = c.req;
+    const path = routePath(c, -1); // the template of the last handler: what answered
     const { status } = c.res;
     const route = routes.has(path) ? path : "other";
     const ms = clock.now() - started;

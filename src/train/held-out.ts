@@ -13,16 +13,20 @@ export function heldOut(samples: readonly Sample[], seed: number): Sample[] {
   return Array.from(chosen, (i) => samples[i]!);
 }
 
-/** Batches of pictures in order, prepared without augmentation; those that cannot be read are blank. */
+/** Batches of pictures in order, prepared without augmentation; those that cannot be read are named, and blank. */
 export async function* batchesOf(
   samples: readonly Sample[],
   preparation: Omit<Preparation, "augment">,
   batchSize: number,
+  onUnreadable: (message: string) => void = () => undefined,
 ): AsyncGenerator<Batch> {
   const loader = await createLoader({ ...preparation, samples, batchSize, cacheBytes: 0 });
   try {
     const order = Int32Array.from(samples.keys());
-    yield* loader.batches(planBatches(order, { batchSize, epoch: 0 }));
+    for await (const batch of loader.batches(planBatches(order, { batchSize, epoch: 0 }))) {
+      for (const { error } of batch.errors) onUnreadable(error.message);
+      yield batch;
+    }
   } finally {
     await loader.close();
   }

@@ -108,11 +108,13 @@ async function openPretraining(
         : {},
     model: (values) => ({ config, processor, parameters: values }),
     async evaluate(model) {
-      const batches = batchesOf(data.validation, preparation, Math.min(microBatch, data.validation.length));
+      const unreadable: string[] = [];
+      const atOnce = Math.min(microBatch, data.validation.length);
+      const batches = batchesOf(data.validation, preparation, atOnce, (message) => unreadable.push(message));
       const metrics = await measureMasked(model, batches, { masking, tokenizer, seed: recipe.seed });
       const { loss, tokens } = metrics;
       const figures = { eval_loss: loss, ...(tokens ? { eval_masked_accuracy: tokens.accuracy } : {}) };
-      return { metrics, figures, value: loss };
+      return { metrics, figures, value: loss, unreadable };
     },
     lessIsBetter: true,
     save: (folder, model) =>

@@ -71,7 +71,7 @@ export async function resumeFrom(
     const message = `${output}: its checkpoint was made with another recipe (${changed.join(", ")} differ); ${hint}`;
     throw new BeitError("run/other-recipe", message);
   }
-  if (state.fingerprint !== data.fingerprint) {
+  if (state.fingerprint !== data.fingerprint || state.labels.join("\n") !== data.classes.join("\n")) {
     const message = `${output}: its checkpoint was made on other pictures, labels, painting or tokens; ${hint}`;
     throw new BeitError("run/other-data", message);
   }

@@ -91,9 +91,12 @@ async function openTokenizerTraining(
     }),
     model,
     async evaluate(tokenizer) {
-      const metrics = await measureReconstruction(tokenizer, readable(data.validation, preparation));
+      const unreadable: string[] = [];
+      const pixels = readable(data.validation, preparation, (message) => unreadable.push(message));
+      const metrics = await measureReconstruction(tokenizer, pixels);
       const { error, usage, perplexity } = metrics;
-      return { metrics, figures: { eval_error: error, eval_usage: usage, eval_perplexity: perplexity }, value: error };
+      const figures = { eval_error: error, eval_usage: usage, eval_perplexity: perplexity };
+      return { metrics, figures, value: error, unreadable };
     },
     lessIsBetter: true,
     save: saveTokenizer,
@@ -115,9 +118,10 @@ const groupsOf = (parameters: Parameters, weightDecay: number) =>
 async function* readable(
   samples: readonly Sample[],
   preparation: Preparation,
+  onUnreadable: (message: string) => void,
   batchSize = 16,
 ): AsyncGenerator<Float32Array> {
-  for await (const { pixels, indices, errors } of batchesOf(samples, preparation, batchSize)) {
+  for await (const { pixels, indices, errors } of batchesOf(samples, preparation, batchSize, onUnreadable)) {
     const bad = new Set(errors.map(({ row }) => row));
     const length = pixels.length / indices.length;
     const rows = Array.from(indices.keys()).filter((row) => !bad.has(row));
@@ -133,7 +137,7 @@ async function firstPixels(data: TrainingData, recipe: TokenizerRecipe, preparat
   const batchSize = Math.min(SPREAD_OVER, data.samples.length);
   const [plan] = epochPlan(data, { ...recipe, batchSize }, 0, 0);
   const samples = Array.from(plan!.indices, (index) => data.samples[index]!);
-  for await (const pixels of readable(samples, preparation, batchSize)) return pixels;
+  for await (const pixels of readable(samples, preparation, () => undefined, batchSize)) return pixels;
   throw new BeitError("dataset/no-images", `none of the first ${batchSize} pictures can be read`);
 }
 

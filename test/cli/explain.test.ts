@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { decodeImage } from "../../src/platform/decode.ts";
@@ -30,6 +30,15 @@ describe("beit explain", () => {
       stderr: expect.stringContaining("is one of the files that are read"),
     });
     expect(readFileSync(join(cwd, "b.png"))).toEqual(picture);
+  });
+
+  it("does not write over a picture of the folder that it writes to", async () => {
+    const folder = mkdtempSync(join(cwd, "heats-"));
+    const picture = readFileSync(join(cwd, "b.png"));
+    for (const name of ["c.png", "c.heat.png"]) writeFileSync(join(folder, name), picture);
+    expect((await beit(["explain", folder, "-o", folder, "-m", model], { cwd })).code).toBe(0);
+    expect(readdirSync(folder).sort()).toEqual(["c-2.heat.png", "c.heat.heat.png", "c.heat.png", "c.png"]);
+    expect(readFileSync(join(folder, "c.heat.png"))).toEqual(picture);
   });
 
   it("gives the same score as predict, and the map as numbers", async () => {

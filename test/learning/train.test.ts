@@ -83,6 +83,22 @@ describe("training", { timeout: 400_000 }, () => {
     expect(found).toEqual([one, one, two, two]);
   });
 
+  it.each([undefined, 1])(
+    "goes on without pictures that cannot be read, and names them (train layers %s)",
+    async (trainLayers) => {
+      const root = await writeShapes({ train: 32, validation: 8 });
+      const bad = ["train/warm", "validation/cold"].map((folder) => join(root, folder, "bad.jpg"));
+      for (const file of bad) writeFileSync(file, "not a picture");
+      const r = recipe({ epochs: 2, evaluateEvery: 1, ...(trainLayers && { trainLayers, augment: null }) });
+      const { events, result } = await runTo((o) => train(root, r, o), { output: newOutput() });
+      const told = events.flatMap((event) => (event.kind === "unreadable" ? event.messages : []));
+      expect(told.length).toBe(2); // once each, though they come in every epoch
+      for (const file of bad) expect(told.join()).toContain(file);
+      expect(events.flatMap((event) => (event.kind === "evaluation" ? [event.metrics.samples] : []))).toEqual([16, 16]);
+      expect(result.data.validation.length).toBe(17);
+    },
+  );
+
   it("evaluates once each time a fraction of an epoch is full, and at the end", async () => {
     const { events } = await run(recipe({ epochs: 1.75, evaluateEvery: 0.875 }), { output: newOutput() });
     const steps = events.flatMap((event) => (event.kind === "evaluation" ? [event.step] : []));
