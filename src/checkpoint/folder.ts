@@ -1,6 +1,7 @@
 import { readFile, readJson, readText, writeFileAtomic } from "#platform/files";
 import { pathKind } from "#platform/folders";
 import { BeitError } from "../platform/errors.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import { random } from "../tensor/random.ts";
 import type { Tensor } from "../tensor/tensor.ts";
 import { asDType, type FloatDType } from "./dtype.ts";
@@ -71,7 +72,7 @@ export async function readStored(path: string): Promise<StoredModel> {
     const { tensors, files } = await readWeightsFile(path);
     return { config: undefined, processor: undefined, tensors, files };
   }
-  const folder = path.replace(/(?<=[^/])\/+$/, "");
+  const folder = withoutEndSlash(path);
   const [configFile, processorFile, cardFile] = WRITTEN_FIRST.map((file) => `${folder}/${file}`) as [
     string,
     string,

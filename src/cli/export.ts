@@ -5,6 +5,7 @@ import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { pathKind } from "../platform/folders.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import { filesOfModel, requireOwnFile } from "./output.ts";
 
 /** Writes a classifier as an ONNX file of standard operators. */
@@ -18,6 +19,6 @@ export async function runExport(path: string, options: { readonly output?: strin
 }
 
 async function besideWeights(path: string): Promise<string> {
-  if ((await pathKind(path)) === "folder") return `${path.replace(/(?<=[^/])\/+$/, "")}/onnx/model.onnx`;
+  if ((await pathKind(path)) === "folder") return `${withoutEndSlash(path)}/onnx/model.onnx`;
   throw new BeitError("usage/output", `${path}: is a single file; say where the ONNX file goes with -o`);
 }

@@ -4,6 +4,7 @@ import { say } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { writeFileAtomic } from "../platform/files.ts";
 import { absolutePath, pathKind } from "../platform/folders.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import { namesIn, writeFolderAtomic } from "../platform/runs.ts";
 import { createSite, SITE_LIST } from "../server/site.ts";
 
@@ -16,7 +17,7 @@ export interface PageOptions {
 
 /** Writes the page with a model as a static folder, whole or not at all, and resolves to 0. */
 export async function runPage({ output, model = shippedModel(), precision }: PageOptions): Promise<number> {
-  const folder = output.replace(/(?<=[^/])\/+$/, "");
+  const folder = withoutEndSlash(output);
   await checkReplaceable(folder);
   const site = await createSite(model, precision);
   await writeFolderAtomic(folder, async (temporary) => {

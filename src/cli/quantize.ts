@@ -4,6 +4,7 @@ import { openOutput, say, wantsColor } from "../platform/console.ts";
 import { BeitError } from "../platform/errors.ts";
 import { digest, writeFileAtomic } from "../platform/files.ts";
 import { absolutePath, baseName, pathKind } from "../platform/folders.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import type { ActivationMethod } from "../quantize/calibrate.ts";
 import { type Quantization, quantizeClassifier } from "../quantize/quantize.ts";
 import { formatQuantization, quantizationRecord } from "../report/quantization.ts";
@@ -45,7 +46,7 @@ export async function runQuantize(path: string, options: QuantizeCommandOptions)
 }
 
 async function modelFolder(path: string): Promise<string> {
-  if ((await pathKind(path)) !== "file") return path.replace(/(?<=[^/])\/+$/, "");
+  if ((await pathKind(path)) !== "file") return withoutEndSlash(path);
   const message = "is a single file; quantize writes into a model folder, which beit convert makes";
   throw new BeitError("usage/model", `${path}: ${message}`);
 }

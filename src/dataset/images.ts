@@ -1,7 +1,10 @@
 import { BeitError } from "../platform/errors.ts";
 import { absolutePath, baseName, compareCodePoints, pathKind, walkFiles } from "../platform/folders.ts";
 
-/** What is taken for a picture by its name: the kinds that can be decoded; the rest of a folder is skipped and counted. */
+/**
+ * What is taken for a picture by its name: the kinds that can be decoded, and BMP, which is better refused by name than passed
+ * over; the rest of a folder is skipped and counted.
+ */
 export const imageExtensions = [
   "jpg",
   "jpeg",

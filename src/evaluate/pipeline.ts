@@ -2,6 +2,7 @@ import { type Drawable, drawablePixels } from "#platform/drawable";
 import type { Device } from "#platform/engine";
 import { packagePath } from "#platform/package";
 import { BeitError } from "../platform/errors.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import { toRgb } from "../tensor/pixels.ts";
 import type { Picture } from "./batch.ts";
 import { describeModel, type ModelDescription, requireModel } from "./description.ts";
@@ -72,7 +73,7 @@ export async function loadClassifier(
   path: string,
   { precision = "fp32", onRemark }: LoadOptions = {},
 ): Promise<LoadedClassifier> {
-  const folder = path.replace(/(?<=[^/])\/+$/, "");
+  const folder = withoutEndSlash(path);
   await requireModel(path);
   const quantized = await quantizedForm(folder, precision, onRemark);
   if (!quantized) return requireClassifier(await readModel(path));

@@ -11,6 +11,7 @@ import {
 import { type DvaePart, dvaeShapes } from "../dvae/outputs.ts";
 import { BeitError } from "../platform/errors.ts";
 import { pathKind } from "../platform/folders.ts";
+import { withoutEndSlash } from "../platform/paths.ts";
 import { float32, type Tensor } from "../tensor/tensor.ts";
 
 /** An image tokenizer ready to be used. */
@@ -65,7 +66,7 @@ export const saveTokenizer = (path: string, { config, parameters }: Pick<Tokeniz
   writeFolder(path, { config: serializeDvaeConfig(config), tensors: parameters });
 
 async function readTokenizer(path: string): Promise<Found> {
-  const inside = path.replace(/(?<=[^/])\/+$/, "");
+  const inside = withoutEndSlash(path);
   const isFolder = (await pathKind(path)) === "folder";
   if (isFolder && (await pathKind(`${inside}/config.json`)) !== undefined) return readStored(path);
   const encoder = isFolder ? `${inside}/${ENCODER_FILE}` : path;
