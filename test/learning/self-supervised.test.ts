@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, describe, expect, it } from "vitest";
 import { loadModel } from "../../src/evaluate/model.ts";
@@ -107,7 +107,9 @@ describe("training a tokenizer", { timeout: 400_000 }, () => {
   it("goes on without pictures that cannot be read, and names them", async () => {
     const root = await writeQuarters(30);
     writeFileSync(join(root, "broken.jpg"), "not a picture");
-    const recipe = tokenizerRecipe({ epochs: 2, batchSize: 4, validationFraction: 0.01 });
+    mkdirSync(join(root, "validation"));
+    for (const name of ["1.png", "3.png"]) renameSync(join(root, name), join(root, "validation", name));
+    const recipe = tokenizerRecipe({ epochs: 2, batchSize: 4 });
     const { events } = await run((o) => trainTokenizer(root, recipe, o), { output: newOutput() });
     const told = events.flatMap((event) => (event.kind === "unreadable" ? [event] : []));
     expect(told.length).toBe(1); // once, though it comes in every epoch
@@ -115,6 +117,22 @@ describe("training a tokenizer", { timeout: 400_000 }, () => {
     expect(told[0]!.messages[0]).toContain("broken.jpg");
     expect(events.filter((event) => event.kind === "step").every(({ loss }) => Number.isFinite(loss))).toBe(true);
   });
+
+  it.each(["a tokenizer", "an encoder"])(
+    "%s is measured without held-out pictures that cannot be read, by name",
+    async (what) => {
+      const root = await writeQuarters(10);
+      mkdirSync(join(root, "validation"));
+      renameSync(join(root, "1.png"), join(root, "validation", "good.png"));
+      writeFileSync(join(root, "validation", "broken.jpg"), "not a picture");
+      const few = { epochs: 1, batchSize: 3 };
+      const { events } = await (what === "a tokenizer"
+        ? run((o) => trainTokenizer(root, tokenizerRecipe(few), o), { output: newOutput() })
+        : run((o) => pretrain(root, pretrainRecipe(tokenizer, few), o), { output: newOutput() }));
+      const told = events.flatMap((event) => (event.kind === "unreadable" ? event.messages : []));
+      expect(told).toEqual([expect.stringContaining("broken.jpg")]);
+    },
+  );
 
   it.each([
     ["an empty folder", "dataset/no-images", () => temporaryFolder()],
