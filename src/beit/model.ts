@@ -167,17 +167,16 @@ function feedForward(scope: Scope, config: BeitConfig, x: Value): Value {
 function residual(
   layer: Scope,
   config: BeitConfig,
-  place: { readonly index: number; readonly branch: 1 | 2 },
+  { index, branch }: { readonly index: number; readonly branch: 1 | 2 },
   x: Value,
-  branch: (x: Value, layer: Scope) => Value,
+  body: (x: Value, layer: Scope) => Value,
 ): Value {
-  const { index, branch: which } = place;
   const scaled = (y: Value) =>
-    config.layerScaleInit > 0 ? mul(y, layer.parameter(`lambda_${which}`, [config.hiddenSize])) : y;
+    config.layerScaleInit > 0 ? mul(y, layer.parameter(`lambda_${branch}`, [config.hiddenSize])) : y;
   const rate = dropPathRates(config.dropPathRate, config.numLayers)[index]!;
-  const survivors = layer.survivors(`drop_path_${which}`, x.shape[1]!, rate);
-  if (!survivors) return add(x, scaled(branch(x, layer)));
-  const y = scaled(branch(takeSamples(x, 1, survivors.samples), layer.among(survivors)));
+  const survivors = layer.survivors(`drop_path_${branch}`, x.shape[1]!, rate);
+  if (!survivors) return add(x, scaled(body(x, layer)));
+  const y = scaled(body(takeSamples(x, 1, survivors.samples), layer.among(survivors)));
   return addSamples(x, 1, survivors.samples, mul(y, scalar(1 / (1 - rate))));
 }
 

@@ -20,7 +20,7 @@ export async function runPretrain(images: string, options: PretrainCommandOption
   const { model, tokenizer, epochs, batchSize, imageSize, learningRate, seed } = options;
   const overrides = given({ model, tokenizer, epochs, batchSize, imageSize, learningRate, seed });
   const recipe = parsePretrainRecipe(file ? await readJson(file) : {}, overrides, file ?? "options");
-  if (!resume) await requireFresh(output);
+  await requireFresh(output, resume);
   const describe = (event: PretrainEvent) => describeRun(event, formatMasked);
   const result = await interruptible((signal) =>
     drain(pretrain(images, recipe, { ...options, resume, signal, onRemark: say }), describe),

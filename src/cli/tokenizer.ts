@@ -22,7 +22,7 @@ export async function runTokenizer(images: string, options: TokenizerCommandOpti
   const { model, epochs, batchSize, imageSize, learningRate, seed } = options;
   const overrides = given({ model, epochs, batchSize, imageSize, learningRate, seed });
   const recipe = parseTokenizerRecipe(file ? await readJson(file) : {}, overrides, file ?? "options");
-  if (!resume) await requireFresh(output);
+  await requireFresh(output, resume);
   const describe = async (event: TokenizerEvent) => {
     if (event.kind === "evaluation") await writeSheet(`${output}/${SHEET}`, event.metrics, recipe.imageSize);
     return describeRun(event, formatReconstruction);

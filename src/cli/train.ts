@@ -19,7 +19,7 @@ export interface TrainCommandOptions
 export async function runTrain(dataset: string, options: TrainCommandOptions): Promise<number> {
   const { output: folder, recipe: file, resume = false } = options;
   const recipe = parseRecipe(file ? await readJson(file) : {}, overridesOf(options), file ?? "options");
-  if (!resume) await requireFresh(folder);
+  await requireFresh(folder, resume);
   const results = await interruptible((signal) =>
     drain(trainStages(dataset, recipe, { ...options, resume, signal, onRemark: say }), describe),
   );

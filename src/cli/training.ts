@@ -18,16 +18,20 @@ export interface RunCommandOptions {
 export const given = (options: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined));
 
-/** What a run leaves in its folder beside its weights. */
+/** What a run leaves in its folder in the end. */
 const RESULT =
-  /^(README\.md|report\.html|reconstructions\.png|onnx|(config|preprocessor_config|recipe|trainer_state|.+_results)\.json)$/;
+  /^(model\.safetensors|README\.md|report\.html|reconstructions\.png|onnx|(config|preprocessor_config|recipe|trainer_state|.+_results)\.json)$/;
 
-/** @throws BeitError `run/exists` where a run, a model or files of the names that a run writes are */
-export async function requireFresh(folder: string): Promise<void> {
+/**
+ * @param resume whether a run that is there is to go on
+ * @throws BeitError `run/exists` where one is and is not, or other files of the names that a run writes
+ */
+export async function requireFresh(folder: string, resume: boolean): Promise<void> {
   const names = await namesIn(folder);
-  if (names.some((name) => /^(checkpoint|stage)-\d+$|^model\.safetensors$/.test(name))) {
+  if (names.some((name) => /^(checkpoint|stage)-\d+$/.test(name))) {
+    if (resume) return;
     const hint = "add --resume to go on with it, or choose another folder with -o";
-    throw new BeitError("run/exists", `${folder}: there is a run or a model already; ${hint}`);
+    throw new BeitError("run/exists", `${folder}: there is a run already; ${hint}`);
   }
   const taken = names.filter((name) => RESULT.test(name));
   if (taken.length === 0) return;

@@ -146,6 +146,7 @@ export async function lockFile(lock: string, path: string): Promise<() => Promis
       await removeStale(lock, pid);
     }
   } catch (error) {
+    await rm(own, { force: true });
     if (made) await removeEmpty(dirname(lock), made);
     throw error instanceof BeitError ? error : unwritable(error);
   } finally {

@@ -45,11 +45,15 @@ describe("files that a result would replace", () => {
   });
 
   it("are not somebody else's: a run and a model want a folder without files of their names", async () => {
-    const trained = await run("train", "data", "-o", "mine", "-m", "tiny");
-    expect(trained).toMatchObject({
-      code: 1,
-      stderr: expect.stringContaining("mine: holds README.md, onnx, which the run"),
-    });
+    for (const resume of [[], ["--resume"]]) {
+      const trained = await run("train", "data", "-o", "mine", "-m", "tiny", ...resume);
+      expect(trained).toMatchObject({
+        code: 1,
+        stderr: expect.stringContaining("mine: holds README.md, onnx, which the run"),
+      });
+    }
+    const onModel = await run("train", "data", "-o", "model", "-m", "tiny", "--resume");
+    expect(onModel).toMatchObject({ code: 1, stderr: expect.stringContaining("model.safetensors") });
     const converted = await run("convert", "model", "-o", "mine");
     expect(converted).toMatchObject({
       code: 1,
